@@ -31,11 +31,14 @@ export interface PacketRule {
   protocol: "tcp" | "udp" | "icmp" | "esp" | "gre";
   /** `"80"`, `"80-85"` or null for every port. */
   port: string | null;
-  /** Source networks for `in`, destination networks for `out`. */
+  /** IPv4 source networks for `in`, destination networks for `out`. An empty list matches nothing (a rule for IPv6 alone). */
   cidrs: string[];
 }
 
-/** What the packet filter must enforce for one server; no `filter` means no firewall is applied and all passes. */
+/**
+ * What the packet filter must enforce for one server; no `filter` means no firewall is applied and all passes. With a filter, inbound
+ * is refused unless a rule allows it; outbound is open while the filter has no rule for `out`, else only those rules pass.
+ */
 export interface MachineFilter {
   serverId: number;
   ipv4: string;
@@ -59,6 +62,10 @@ export interface Machines {
   reboot(id: number): Promise<void>;
   /** New disk from the image, same addresses, same private NICs; cloud-init runs again. */
   rebuild(spec: MachineSpec, nics: PrivateNic[]): Promise<void>;
+  /** Another public address, or none, for a server that is off; its disk and private NICs stay. */
+  changeAddress(id: number, ipv4: string | null): Promise<void>;
+  /** Other limits for a server that is off; its disk stays. */
+  changeType(id: number, memoryMiB: number, cores: number): Promise<void>;
   createNetwork(id: number, ipRange: string): Promise<void>;
   deleteNetwork(id: number): Promise<void>;
   /** NIC hot-plug. */
