@@ -1,0 +1,129 @@
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { trapSignals } from "./abort.ts";
+import { adopt } from "./adopt.ts";
+import { copy } from "./copy.ts";
+import { cutover } from "./cutover.ts";
+import { asShell, stackEnvironment } from "./env.ts";
+import { EXIT, explain, OperatorError } from "./errors.ts";
+import type { PluginMode } from "./plugins.ts";
+import { createReport, type Report } from "./report.ts";
+import { rollback } from "./rollback.ts";
+import { openSession, type Session } from "./session.ts";
+import { status } from "./status.ts";
+
+interface CommonOptions {
+  stack: string;
+  cwd: string;
+  plugins: PluginMode;
+  json?: boolean;
+}
+
+const program = new Command("bascule")
+  .description("Move traffic and data between the old production (blue) and the new one (green), and back.")
+  .showHelpAfterError("(add --help for the options and an example)");
+
+function verb(name: string, summary: string, example: string): Command {
+  return program
+    .command(name)
+    .description(summary)
+    .requiredOption("-s, --stack <name>", "the Pulumi stack to work on")
+    .option("-C, --cwd <folder>", "folder of Pulumi.yaml", ".")
+    .addOption(
+      new Option("--plugins <which>", "provider plugins of the engine")
+        .choices(["auto", "official", "stand-in"])
+        .default("auto"),
+    )
+    .option("--json", "print the result as one JSON object on stdout")
+    .addHelpText("after", `\nExample:\n  $ ${example}`);
+}
+
+/** Opens the stack, runs one operation, prints its result, and closes what was opened, however it ends. */
+async function operate<T>(
+  options: CommonOptions,
+  run: (session: Session, report: Report) => Promise<T>,
+): Promise<void> {
+  const report = createReport(false);
+  const session = await openSession({ ...options, cwd: resolve(options.cwd) }, report);
+  try {
+    const result = await run(session, report);
+    process.stdout.write(`${options.json ? JSON.stringify(result) : JSON.stringify(result, null, 2)}\n`);
+  } finally {
+    session.close();
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`'${text}' is not a whole number.`);
+  return Number(text);
+}
+
+verb(
+  "env",
+  "Print the environment in which plain pulumi works on a stack.",
+  'eval "$(npx bascule env --stack local)" && pulumi preview',
+).action(async (options: CommonOptions) => {
+  const variables = await stackEnvironment({ ...options, cwd: resolve(options.cwd) }, createReport(false));
+  process.stdout.write(`${options.json ? JSON.stringify(variables) : asShell(variables)}\n`);
+});
+
+verb("copy", "Copy blue's database into green's and compare every table.", "npx bascule copy --stack prod --jobs 4")
+  .option("--jobs <n>", "tables copied at once", wholeNumber, 2)
+  .option("--discard-green-writes", "overwrite rows that only green has", false)
+  .action((options: CommonOptions & { jobs: number; discardGreenWrites: boolean }) =>
+    operate(options, (session, report) => copy(session, options, report)),
+  );
+
+verb(
+  "cutover",
+  "Move traffic to green, step by step, as stack updates.",
+  "npx bascule cutover --stack prod --steps 5,50,100",
+)
+  .addOption(
+    new Option("--steering <which>", "refuse unless the stack is deployed with it").choices([
+      "load-balancer",
+      "record",
+    ]),
+  )
+  .option("--steps <weights>", "weights on the way, e.g. 10,50,100", (text) => text.split(",").map(Number))
+  .option("-y, --yes", "do not ask", false)
+  .action((options: CommonOptions & { steering?: "load-balancer" | "record"; steps?: number[]; yes: boolean }) =>
+    operate(options, (session, report) =>
+      cutover(session, { ...options, interruption: trapSignals(report.line) }, report),
+    ),
+  );
+
+verb(
+  "rollback",
+  "Redeploy the traffic configuration from before the last cutover.",
+  "npx bascule rollback --stack prod",
+).action((options: CommonOptions) =>
+  operate(options, (session, report) => rollback(session, trapSignals(report.line), report)),
+);
+
+verb(
+  "adopt",
+  "Prepare steering 'record': lower the TTL and take over the A record that exists.",
+  "npx bascule adopt --stack prod",
+).action((options: CommonOptions) => operate(options, (session, report) => adopt(session, report)));
+
+verb("status", "Show where traffic is and whether both sides could take it.", "npx bascule status --stack prod").action(
+  (options: CommonOptions) => operate(options, (session) => status(session)),
+);
+
+function fail(error: unknown): void {
+  const explained = explain(error, "");
+  if (explained instanceof OperatorError) {
+    process.stderr.write(`error: ${explained.message}\n  next: ${explained.remedy}\n`);
+    process.exitCode = explained.exitCode;
+    return;
+  }
+  process.stderr.write(`error: ${explained instanceof Error ? explained.message : String(explained)}\n`);
+  process.exitCode = EXIT.failed;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  fail(error);
+}

@@ -1,0 +1,99 @@
+import {
+  type Comparison,
+  compareCounts,
+  parseCounts,
+  type RowCounts,
+  rowsOnlyOnGreen,
+} from "../migration/copy/compare.ts";
+import { type CopyTarget, compareJob, copyJob } from "../migration/copy/job.ts";
+import { OperatorError, refusal } from "./errors.ts";
+import { deployedWeight } from "./flip.ts";
+import { openHost, runJob } from "./host.ts";
+import type { Report } from "./report.ts";
+import type { Session } from "./session.ts";
+
+export interface CopyOptions {
+  /** Tables dumped and restored at once. */
+  jobs: number;
+  /** Allows green's own rows to be overwritten. */
+  discardGreenWrites: boolean;
+}
+
+export interface CopyResult extends Comparison {
+  seconds: number;
+}
+
+/**
+ * Copies blue's database into green's, on green's server, and compares the rows of every table. Writes on blue must be held
+ * meanwhile; whoever runs blue holds them.
+ * @throws OperatorError with exit 30 while green takes traffic or has rows of its own, 1 when a table differs afterwards
+ */
+export async function copy(session: Session, options: CopyOptions, report: Report): Promise<CopyResult> {
+  const url = blueUrl(session);
+  const weight = deployedWeight(session);
+  if (weight > 0) {
+    throw refusal(
+      `green takes traffic (weight ${weight}); a copy would overwrite what its users wrote`,
+      `go back first: bascule rollback --stack ${session.stack.name}`,
+    );
+  }
+  const started = performance.now();
+  const host = await openHost(session);
+  try {
+    if (!options.discardGreenWrites) await refuseToOverwrite(session, report);
+    const job = copyJob(url, target(session), options.jobs);
+    const { blue, green } = parseCounts(
+      await report.step("copying blue's database", () => runJob(host, "copy", job, report)),
+    );
+    const comparison = compareCounts(blue, green);
+    if (comparison.mismatched.length > 0 || comparison.compared === 0) throw mismatch(comparison);
+    report.line(`${comparison.compared} tables compared, every row count equal`);
+    return { ...comparison, seconds: Math.round((performance.now() - started) / 100) / 10 };
+  } finally {
+    await host.close();
+  }
+}
+
+/** Row counts of both databases, each in one snapshot. */
+export async function countBothSides(session: Session, report: Report): Promise<{ blue: RowCounts; green: RowCounts }> {
+  const host = await openHost(session);
+  try {
+    return parseCounts(await runJob(host, "compare", compareJob(blueUrl(session), target(session)), report));
+  } finally {
+    await host.close();
+  }
+}
+
+function blueUrl(session: Session): string {
+  const { blueDatabaseUrl } = session.secrets;
+  if (blueDatabaseUrl !== undefined) return blueDatabaseUrl;
+  throw new OperatorError(
+    "bascule:blueDatabaseUrl is not set, so there is no database to copy from",
+    `pulumi config set --secret bascule:blueDatabaseUrl 'postgresql://user:password@host:5432/database' --stack ${session.stack.name}`,
+  );
+}
+
+function target(session: Session): CopyTarget {
+  const { database, role } = session.settings.postgres;
+  return { database, role };
+}
+
+async function refuseToOverwrite(session: Session, report: Report): Promise<void> {
+  const { blue, green } = await report.step("looking for rows only green has", () => countBothSides(session, report));
+  const ahead = rowsOnlyOnGreen(blue, green);
+  if (ahead === 0) return;
+  throw refusal(
+    `green has ${ahead} row(s) that blue has not; a copy would destroy them`,
+    "add --discard-green-writes when they may go; 'bascule rollback' named the tables",
+  );
+}
+
+function mismatch({ mismatched }: Comparison): OperatorError {
+  const rows = mismatched
+    .slice(0, 20)
+    .map(({ table, blue, green }) => `  ${table}: blue ${blue ?? "missing"}, green ${green ?? "missing"}`);
+  return new OperatorError(
+    `row counts differ after the copy; the move stops here:\n${rows.join("\n") || "  no table was compared at all"}`,
+    "hold writes on blue and copy again",
+  );
+}

@@ -1,0 +1,150 @@
+import { confirm } from "@inquirer/prompts";
+import { type Interruption, uninterruptible } from "./abort.ts";
+import { EXIT, OperatorError, refusal } from "./errors.ts";
+import { deployedWeight, type FlipOptions, type FlipResult, flip, requireArrival } from "./flip.ts";
+import { stackOutputs } from "./outputs.ts";
+import { createProber, type Prober, requireHealthy } from "./probe.ts";
+import type { Report } from "./report.ts";
+import type { Session } from "./session.ts";
+
+export interface CutoverOptions {
+  /** Must be the steering the stack is deployed with; a cutover changes weights only. */
+  steering?: "load-balancer" | "record";
+  /** Weights on the way, the last one included; by default 10, 50, 100 or, with steering `record`, 100. */
+  steps?: number[];
+  /** Do not ask. */
+  yes: boolean;
+  interruption: Interruption;
+}
+
+export interface MoveResult {
+  from: number;
+  to: number;
+  seconds: number;
+  plan: string[];
+  steps: { weight: number; seconds: number; probes: number; failedProbes: number }[];
+}
+
+/** History messages of our own moves start with these; a rollback tells by them what came before a cutover. */
+export const CUTOVER_MESSAGE = "bascule cutover";
+export const ROLLBACK_MESSAGE = "bascule rollback";
+
+/**
+ * Swings traffic onto green step by step. Both sides must be healthy first, blue because it is the way back. A step whose
+ * traffic does not arrive is taken back at once.
+ * @throws OperatorError with exit 30 when refused (nothing changed), 20 when taken back
+ */
+export async function cutover(session: Session, options: CutoverOptions, report: Report): Promise<MoveResult> {
+  const from = deployedWeight(session);
+  const steps = planSteps(session, from, options);
+  const to = steps.at(-1);
+  if (to === undefined) {
+    throw refusal(
+      `the weight is already ${from}; there is nothing to cut over`,
+      `'bascule status --stack ${session.stack.name}' shows where traffic is`,
+    );
+  }
+  const prober = createProber(session.settings);
+  const { serverAddress } = await stackOutputs(session.stack);
+  await report.step("both sides are healthy", async () => {
+    await requireHealthy(
+      prober,
+      "green",
+      serverAddress,
+      "mend green first: 'bascule status', then the service's log on the server",
+    );
+    await requireHealthy(
+      prober,
+      "blue",
+      session.settings.blue.address,
+      "blue is the way back: bring it up before leaving it",
+    );
+  });
+  const results: FlipResult[] = [];
+  for (const weight of steps) {
+    const flipOptions: FlipOptions = {
+      message: `${CUTOVER_MESSAGE}: ${weight}`,
+      deadlineSeconds: arrivalDeadline(session),
+      interruption: options.interruption,
+      confirm: options.yes || results.length > 0 ? undefined : (plan) => ask(session, from, steps, plan),
+    };
+    const result = await flip(session, prober, weight, flipOptions, report);
+    if (!result.arrival.arrived) await takeBack(session, prober, from, result, report);
+    results.push(result);
+  }
+  return summary(from, to, results);
+}
+
+function planSteps(session: Session, from: number, options: CutoverOptions): number[] {
+  const { steering } = session.settings.traffic;
+  if (options.steering && options.steering !== steering) {
+    throw refusal(
+      `the stack is deployed with steering '${steering}', not '${options.steering}'; changing it replaces DNS entries, which a cutover never does`,
+      `pulumi config set --path bascule:traffic.steering ${options.steering}, then 'pulumi up', then the cutover`,
+    );
+  }
+  const steps = options.steps ?? (steering === "record" ? [100] : [10, 50, 100]);
+  const wrong = steps.find((weight) => !Number.isInteger(weight) || weight < 0 || weight > 100);
+  if (wrong !== undefined)
+    throw refusal(`--steps has ${wrong}; a weight is a whole number from 0 to 100`, "for example --steps 10,50,100");
+  if (steering === "record" && steps.some((weight) => weight !== 100)) {
+    throw refusal(
+      `--steps ${steps.join(",")} needs steering 'load-balancer'; one DNS record carries only 0 or 100`,
+      "leave --steps out",
+    );
+  }
+  return steps.filter((weight) => weight > from);
+}
+
+/** A record's answers live for its TTL in resolvers; a proxied load balancer obeys within seconds. */
+export function arrivalDeadline(session: Session): number {
+  const { steering, ttl } = session.settings.traffic;
+  return steering === "record" ? ttl + 60 : 60;
+}
+
+async function ask(session: Session, from: number, steps: number[], plan: string[]): Promise<boolean> {
+  if (!process.stdin.isTTY)
+    throw refusal("a cutover asks before it moves traffic, and there is no terminal to ask", "run it with --yes");
+  process.stderr.write(`These resources change, and nothing else:\n  ${plan.join("\n  ")}\n`);
+  return confirm({
+    message: `Move ${session.settings.domain} from weight ${from} to ${steps.join(", ")}?`,
+    default: false,
+  });
+}
+
+async function takeBack(
+  session: Session,
+  prober: Prober,
+  from: number,
+  failed: FlipResult,
+  report: Report,
+): Promise<never> {
+  report.line(`weight ${failed.weight} did not arrive; taking it back to ${from}`);
+  const options = {
+    message: `${ROLLBACK_MESSAGE}: ${from}`,
+    deadlineSeconds: arrivalDeadline(session),
+    interruption: uninterruptible,
+  };
+  requireArrival(await flip(session, prober, from, options, report));
+  const { lastError } = failed.arrival;
+  throw new OperatorError(
+    `weight ${failed.weight} did not arrive${lastError ? ` (${lastError})` : ""}; traffic is back at weight ${from}`,
+    "look at both sides with 'bascule status', mend green, then run the cutover again",
+    EXIT.reverted,
+  );
+}
+
+export function summary(from: number, to: number, results: FlipResult[]): MoveResult {
+  return {
+    from,
+    to,
+    seconds: Math.round(results.reduce((sum, { seconds }) => sum + seconds, 0) * 10) / 10,
+    plan: [...new Set(results.flatMap(({ plan }) => plan))],
+    steps: results.map(({ weight, seconds, arrival }) => ({
+      weight,
+      seconds,
+      probes: arrival.requests,
+      failedProbes: arrival.failed,
+    })),
+  };
+}

@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { z } from "zod";
+import type { DatabaseJob } from "../migration/copy/job.ts";
+import { OperatorError } from "./errors.ts";
+import { type StackOutputs, stackOutputs } from "./outputs.ts";
+import type { Report } from "./report.ts";
+import type { Session } from "./session.ts";
+
+/** Green's server over SSH: one connection, shared by every call, its host key pinned. */
+export interface Host {
+  hostctl(args: string[], stdin?: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function openHost(session: Session): Promise<Host> {
+  const outputs = await stackOutputs(session.stack);
+  const folder = mkdtempSync(join(tmpdir(), "bascule-ssh-"));
+  const options = sshOptions(folder, outputs, session.secrets.sshPrivateKey);
+  const target = `${outputs.deployUser}@${outputs.serverAddress}`;
+  return {
+    async hostctl(args, stdin = "") {
+      const command = ["sudo", "/usr/local/sbin/hostctl", ...args];
+      const { stdout, stderr, exitCode } = await execa("ssh", [...options, target, ...command], {
+        input: stdin,
+        reject: false,
+      });
+      if (exitCode === 0) return stdout;
+      throw new OperatorError(
+        exitCode === 255
+          ? `cannot reach green at ${target}: ${stderr.trim()}`
+          : `${command.slice(1).join(" ")} failed on green: ${stderr.trim() || stdout.trim()}`,
+        exitCode === 255 ? `ssh ${target}` : `ssh ${target} sudo hostctl list --json`,
+      );
+    },
+    async close() {
+      await execa("ssh", [...options, "-O", "exit", target], { reject: false });
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The key lies in a folder of ours for as long as the connection is open; ssh takes keys from files only. */
+function sshOptions(folder: string, outputs: StackOutputs, privateKey: string): string[] {
+  const identity = join(folder, "identity");
+  const knownHosts = join(folder, "known_hosts");
+  writeFileSync(identity, privateKey.endsWith("\n") ? privateKey : `${privateKey}\n`, { mode: 0o600 });
+  writeFileSync(knownHosts, `${outputs.serverAddress} ${outputs.hostKey}\n`);
+  const options = {
+    BatchMode: "yes",
+    ConnectTimeout: "10",
+    ControlMaster: "auto",
+    ControlPath: join(folder, "control"),
+    ControlPersist: "60",
+    IdentitiesOnly: "yes",
+    IdentityFile: identity,
+    StrictHostKeyChecking: "yes",
+    UserKnownHostsFile: knownHosts,
+  };
+  return ["-F", "/dev/null", ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`])];
+}
+
+const statusSchema = z.looseObject({
+  state: z.enum(["running", "done", "failed"]),
+  exitCode: z.number().nullish(),
+  output: z.string().default(""),
+});
+
+/**
+ * Runs a job as a transient unit on green and follows it to its end; a broken connection or an interrupted operator leaves
+ * the job running, and it stays visible as `bascule-job-NAME`.
+ * @returns what the job printed
+ */
+export async function runJob(host: Host, name: string, job: DatabaseJob, report: Report): Promise<string> {
+  await host.hostctl(["job", "start", "--name", name], JSON.stringify(job));
+  for (;;) {
+    const status = statusSchema.parse(
+      JSON.parse(await host.hostctl(["job", "wait", "--name", name, "--seconds", "20"])),
+    );
+    if (status.state === "done") return status.output;
+    if (status.state === "failed") {
+      throw new OperatorError(
+        `job '${name}' failed on green (exit ${status.exitCode ?? "unknown"}):\n${lastLines(status.output)}`,
+        "mend what it names and run the command again; it starts over and changes nothing on blue",
+      );
+    }
+    report.line(`job '${name}' is running: ${lastLines(status.output, 1) || "no output yet"}`);
+  }
+}
+
+function lastLines(text: string, count = 10): string {
+  return text.trimEnd().split("\n").slice(-count).join("\n");
+}

@@ -1,0 +1,27 @@
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { z } from "zod";
+import { OperatorError } from "./errors.ts";
+
+const outputsSchema = z.looseObject({
+  serverAddress: z.string(),
+  domain: z.string(),
+  deployUser: z.string(),
+  hostKey: z.string(),
+  forwardPort: z.number(),
+});
+export type StackOutputs = z.infer<typeof outputsSchema>;
+
+/** The outputs of a stack that was deployed. @throws OperatorError when it was not. */
+export async function stackOutputs(stack: Stack): Promise<StackOutputs> {
+  const outputs = await stack.outputs();
+  const parsed = outputsSchema.safeParse(
+    Object.fromEntries(Object.entries(outputs).map(([name, { value }]) => [name, value])),
+  );
+  if (!parsed.success) {
+    throw new OperatorError(
+      `stack '${stack.name}' has no server yet`,
+      `build it first: pulumi up --stack ${stack.name}`,
+    );
+  }
+  return parsed.data;
+}

@@ -1,0 +1,124 @@
+import { delimiter, dirname, join } from "node:path";
+import { LocalWorkspace, PulumiCommand, type Stack } from "@pulumi/pulumi/automation/index.js";
+import { parseSettings, type Settings } from "../settings/parse.ts";
+import { ensureEngine } from "../tools/engine.ts";
+import { explain, OperatorError } from "./errors.ts";
+import { localBackend } from "./folders.ts";
+import { choosePlugins, type PluginMode, type StandIns, startStandIns } from "./plugins.ts";
+import type { Report } from "./report.ts";
+import { isLocal, openStackFile, type StackFile } from "./stack-file.ts";
+
+export interface SessionOptions {
+  stack: string;
+  /** Folder of `Pulumi.yaml`. */
+  cwd: string;
+  plugins: PluginMode;
+}
+
+/** The environment in which the engine runs for one stack; the same for our verbs and for `bascule env`. */
+export interface EngineEnvironment {
+  variables: Record<string, string>;
+  plugins: "official" | "stand-in";
+  standIns?: StandIns;
+}
+
+/** One stack with everything an operation on it needs. Close it: it may hold a plugin process. */
+export interface Session {
+  stack: Stack;
+  settings: Settings;
+  secrets: { sshPrivateKey: string; blueDatabaseUrl?: string };
+  file: StackFile;
+  close(): void;
+}
+
+/**
+ * Finds the engine, chooses the plugins and says which.
+ * @param idleSeconds how long the stand-ins wait for a call before they end by themselves
+ */
+export async function engineEnvironment(
+  options: SessionOptions,
+  report: Report,
+  idleSeconds: number,
+): Promise<EngineEnvironment> {
+  const engine = await ensureEngine((line) => report.line(line));
+  const binaries = join(import.meta.dirname, "..", "node_modules", ".bin");
+  const path = [binaries, dirname(engine.path), process.env.PATH ?? ""].join(delimiter);
+  const file = openStackFile(options.cwd, options.stack);
+  const variables: Record<string, string> = {
+    PATH: path,
+    PULUMI_STACK: options.stack,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+  };
+  if (isLocal(file)) Object.assign(variables, localVariables(options));
+  const plugins = await choosePlugins(options.plugins, engine.path, path);
+  report.line(
+    plugins === "official"
+      ? "plugins: official"
+      : "plugins: stand-ins of the local cloud (the official ones are not here)",
+  );
+  if (plugins === "official") return { variables, plugins };
+  if (!isLocal(file)) {
+    throw new OperatorError(
+      `stack '${options.stack}' is not on the local cloud, and the official provider plugins are not on this machine`,
+      "run it where the official plugins can be installed; the stand-ins refuse every endpoint but the local cloud",
+    );
+  }
+  const standIns = await startStandIns(idleSeconds);
+  return {
+    plugins,
+    standIns,
+    variables: {
+      ...variables,
+      PULUMI_DEBUG_PROVIDERS: standIns.providers,
+      PULUMI_DEBUG_LANGUAGES: standIns.language,
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    },
+  };
+}
+
+/** Backend and passphrase of a local stack, unless the operator has chosen others. */
+function localVariables(options: SessionOptions): Record<string, string> {
+  const { url, passphraseFile } = localBackend(options.cwd, options.stack);
+  const ownPassphrase =
+    process.env.PULUMI_CONFIG_PASSPHRASE !== undefined || process.env.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined;
+  return {
+    PULUMI_BACKEND_URL: process.env.PULUMI_BACKEND_URL ?? url,
+    ...(ownPassphrase ? {} : { PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile }),
+  };
+}
+
+/** Opens a stack that exists; never makes one, so a misspelt name cannot. */
+export async function openSession(options: SessionOptions, report: Report): Promise<Session> {
+  const environment = await engineEnvironment(options, report, 600);
+  const close = () => {
+    if (environment.standIns) process.kill(environment.standIns.pid, "SIGTERM");
+  };
+  try {
+    // The SDK looks for the engine on our own PATH, not on the one it hands to the engine.
+    process.env.PATH = environment.variables.PATH;
+    const stack = await LocalWorkspace.selectStack(
+      { stackName: options.stack, workDir: options.cwd },
+      {
+        pulumiCommand: await PulumiCommand.get({ skipVersionCheck: true }),
+        envVars: { ...environment.variables, PULUMI_EXPERIMENTAL: "true" },
+      },
+    );
+    return { stack, ...(await readConfig(stack)), file: openStackFile(options.cwd, options.stack), close };
+  } catch (error) {
+    close();
+    throw explain(error, options.stack);
+  }
+}
+
+async function readConfig(stack: Stack): Promise<Pick<Session, "settings" | "secrets">> {
+  const config = await stack.getAllConfig();
+  const settings = parseSettings(Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value])));
+  const sshPrivateKey = config["bascule:sshPrivateKey"]?.value;
+  if (sshPrivateKey === undefined) {
+    throw new OperatorError(
+      "bascule:sshPrivateKey is not set",
+      "pulumi config set --secret bascule:sshPrivateKey < ~/.ssh/id_ed25519",
+    );
+  }
+  return { settings, secrets: { sshPrivateKey, blueDatabaseUrl: config["bascule:blueDatabaseUrl"]?.value } };
+}

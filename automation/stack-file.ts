@@ -1,0 +1,52 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Document, parseDocument } from "yaml";
+import { OperatorError } from "./errors.ts";
+
+/**
+ * `Pulumi.<stack>.yaml`, edited in place with its comments kept: it is the operator's file, under version control, and the
+ * weight they see there is the weight that is deployed.
+ */
+export interface StackFile {
+  readonly path: string;
+  get(key: string, field?: string): unknown;
+  /** Writes one field of an object setting; atomic. */
+  set(key: string, field: string, value: string | number): void;
+}
+
+export function openStackFile(projectFolder: string, stack: string): StackFile {
+  const path = join(projectFolder, `Pulumi.${stack}.yaml`);
+  if (!existsSync(path)) {
+    throw new OperatorError(
+      `there is no ${path}`,
+      `check the stack's name ('pulumi stack ls') or make it: 'pulumi stack init ${stack}'`,
+    );
+  }
+  const read = (): Document => {
+    const document = parseDocument(readFileSync(path, "utf8"));
+    const [problem] = document.errors;
+    if (problem)
+      throw new OperatorError(
+        `${path} is not valid YAML: ${problem.message}`,
+        "mend the file, then run the command again",
+      );
+    return document;
+  };
+  return {
+    path,
+    get: (key, field) => read().getIn(field === undefined ? ["config", key] : ["config", key, field]),
+    set(key, field, value) {
+      const document = read();
+      document.setIn(["config", key, field], value);
+      const temporary = `${path}.new`;
+      writeFileSync(temporary, document.toString({ lineWidth: 0 }));
+      renameSync(temporary, path);
+    },
+  };
+}
+
+/** A stack on the local cloud: its Hetzner endpoint is on loopback. Decides backend, passphrase and plugins. */
+export function isLocal(file: StackFile): boolean {
+  const endpoint = file.get("hcloud:endpoint");
+  return typeof endpoint === "string" && ["127.0.0.1", "localhost", "[::1]"].includes(new URL(endpoint).hostname);
+}

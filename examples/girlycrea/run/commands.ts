@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+/** Runs the commands a person would type, each in a process group of its own so that a Ctrl-C reaches us first. */
+export interface Commands {
+  /** @returns stdout. @throws Error with the last lines of stderr when the exit code is not 0 */
+  run(file: string, args: string[], options?: RunOptions): Promise<string>;
+  /** Asks what runs to stop and waits for it. */
+  interrupt(): Promise<void>;
+}
+
+export interface RunOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  stdin?: string;
+  /** Every line of stdout and stderr as it comes. */
+  onLine?: (line: string) => void;
+}
+
+const KEPT_LINES = 40;
+
+export function createCommands(): Commands {
+  const running = new Set<ChildProcess>();
+  return {
+    async run(file, args, options = {}) {
+      const child = spawn(file, args, {
+        cwd: options.cwd,
+        env: { ...process.env, ...options.env },
+        stdio: ["pipe", "pipe", "pipe"],
+        detached: true,
+      });
+      running.add(child);
+      const out: string[] = [];
+      const tail: string[] = [];
+      const follow = (stream: NodeJS.ReadableStream, keep: (line: string) => void) =>
+        createInterface({ input: stream }).on("line", (line) => {
+          keep(line);
+          tail.push(line);
+          if (tail.length > KEPT_LINES) tail.shift();
+          options.onLine?.(line);
+        });
+      follow(child.stdout, (line) => out.push(line));
+      follow(child.stderr, () => {});
+      child.stdin.on("error", () => {});
+      child.stdin.end(options.stdin ?? "");
+      const code = await new Promise<number | null>((resolve, reject) =>
+        child.once("error", reject).once("close", resolve),
+      );
+      running.delete(child);
+      if (code === 0) return out.join("\n");
+      throw new Error(
+        `'${[file.split("/").at(-1), ...args].join(" ")}' ended with exit code ${code}:\n${tail.join("\n")}`,
+      );
+    },
+    async interrupt() {
+      const gone = [...running].map((child) => new Promise((resolve) => child.once("close", resolve)));
+      for (const child of running) child.kill("SIGINT");
+      await Promise.race([Promise.all(gone), new Promise((resolve) => setTimeout(resolve, 30_000).unref())]);
+      for (const child of running) child.kill("SIGKILL");
+    },
+  };
+}

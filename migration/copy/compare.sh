@@ -1,0 +1,2 @@
+# Row counts of both sides, nothing changed.
+counts

@@ -1,0 +1,57 @@
+import { readFileSync } from "node:fs";
+import { parseSource } from "./source.ts";
+
+export interface CopyTarget {
+  database: string;
+  /** Owner of everything the copy makes. */
+  role: string;
+}
+
+/** A script for green's server with the one secret it needs beside it. */
+export interface DatabaseJob {
+  script: string;
+  secrets: Record<string, string>;
+  user: string;
+}
+
+/**
+ * The copy of blue's database into green's, as a job that runs on green's server: data never passes the operator's machine.
+ * @param jobs parallel tables while dumping and restoring
+ */
+export function copyJob(blueUrl: string, target: CopyTarget, jobs: number): DatabaseJob {
+  return databaseJob("copy.sh", blueUrl, target, { JOBS: String(jobs) });
+}
+
+/** Counts the rows of every table on both sides. */
+export function compareJob(blueUrl: string, target: CopyTarget): DatabaseJob {
+  return databaseJob("compare.sh", blueUrl, target, {});
+}
+
+function databaseJob(file: string, blueUrl: string, target: CopyTarget, more: Record<string, string>): DatabaseJob {
+  const source = parseSource(blueUrl);
+  const parameters = {
+    BLUE_HOST: source.host,
+    BLUE_PORT: String(source.port),
+    BLUE_DATABASE: source.database,
+    BLUE_USER: source.user,
+    BLUE_SSLMODE: source.sslmode,
+    GREEN_DATABASE: target.database,
+    GREEN_ROLE: target.role,
+    ...more,
+  };
+  const settings = Object.entries(parameters).map(([name, value]) => `export ${name}=${quote(value)}`);
+  return {
+    script: [...settings, text("common.sh"), text(file)].join("\n"),
+    secrets: { pgpass: `${source.passLine}\n` },
+    user: "postgres",
+  };
+}
+
+/** One word for bash, whatever it holds. */
+export function quote(value: string): string {
+  return `'${value.replaceAll("'", "'\\''")}'`;
+}
+
+function text(file: string): string {
+  return readFileSync(new URL(file, import.meta.url), "utf8");
+}
