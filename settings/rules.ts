@@ -1,0 +1,200 @@
+import { contains, networkAddress, parseCidr } from "./cidr.ts";
+import { type SettingProblem, setCommand } from "./problems.ts";
+import type { Settings } from "./schema.ts";
+
+/** Looks at settings that are each valid alone; a rule whose settings are not there stays silent. */
+type Rule = (settings: Partial<Settings>) => SettingProblem[];
+
+const problem = (path: string, message: string): SettingProblem => ({ path, message: `${path}: ${message}` });
+
+/** One A record points at one side; a share in between exists only with pools. */
+const recordCarriesAllOrNothing: Rule = ({ traffic }) =>
+  traffic && traffic.steering === "record" && traffic.weight !== 0 && traffic.weight !== 100
+    ? [
+        problem(
+          "bascule:traffic.weight",
+          `got ${traffic.weight} with steering record; allowed: 0 or 100, one A record cannot carry a share. Set it: ${setCommand("bascule:traffic.weight", "100")} or ${setCommand("bascule:traffic.steering", "load-balancer")}`,
+        ),
+      ]
+    : [];
+
+const recordIdNeedsRecord: Rule = ({ traffic }) =>
+  traffic?.recordId && traffic.steering !== "record"
+    ? [
+        problem(
+          "bascule:traffic.recordId",
+          `got "${traffic.recordId}" with steering ${traffic.steering}; allowed: only with steering record. Remove it: pulumi config rm --path bascule:traffic.recordId`,
+        ),
+      ]
+    : [];
+
+const domainInZone: Rule = ({ domain, zone }) =>
+  domain && zone && domain !== zone && !domain.endsWith(`.${zone}`)
+    ? [
+        problem(
+          "bascule:domain",
+          `got "${domain}", which is not in the zone "${zone}"; allowed: ${zone} or a name that ends in .${zone}. Set it: ${setCommand("bascule:domain", `www.${zone}`)}`,
+        ),
+      ]
+    : [];
+
+const privateNetwork: Rule = ({ network }) => {
+  const cidr = network && parseCidr(network.cidr);
+  const subnet = network && parseCidr(network.subnet);
+  if (!cidr || !subnet) return [];
+  const problems: SettingProblem[] = [];
+  for (const [field, range, smallest] of [
+    ["cidr", cidr, 24],
+    ["subnet", subnet, 29],
+  ] as const) {
+    const path = `bascule:network.${field}`;
+    const base = `${networkAddress(range)}/${range.prefix}`;
+    if (network[field] !== base) {
+      problems.push(
+        problem(
+          path,
+          `got "${network[field]}", which has bits set behind the prefix; allowed: "${base}". Set it: ${setCommand(path, base)}`,
+        ),
+      );
+    }
+    if (range.prefix < 8 || range.prefix > smallest) {
+      problems.push(
+        problem(
+          path,
+          `got "${network[field]}"; allowed: a prefix from /8 to /${smallest}. Set it: ${setCommand(path, field === "cidr" ? "10.20.0.0/16" : "10.20.1.0/24")}`,
+        ),
+      );
+    }
+  }
+  if (!contains(cidr, subnet)) {
+    problems.push(
+      problem(
+        "bascule:network.subnet",
+        `got "${network.subnet}", which is not inside bascule:network.cidr "${network.cidr}"; allowed: a part of it. Set it: ${setCommand("bascule:network.subnet", `${networkAddress(cidr)}/${Math.max(cidr.prefix, 24)}`)}`,
+      ),
+    );
+  }
+  return problems;
+};
+
+/** SSH open to the world is what the first scanner finds. */
+const adminsAreSomewhere: Rule = ({ access }) =>
+  (access?.adminCidrs ?? []).flatMap((text, index) => {
+    const path = `bascule:access.adminCidrs[${index}]`;
+    const range = parseCidr(text);
+    if (range?.prefix === 0) {
+      return [
+        problem(
+          path,
+          `got "${text}", the whole internet; allowed: the ranges you work from. Set it: ${setCommand(path, "203.0.113.7/32")}`,
+        ),
+      ];
+    }
+    if (range?.family === "ipv4" && networkAddress(range) !== range.address) {
+      const base = `${networkAddress(range)}/${range.prefix}`;
+      return [
+        problem(
+          path,
+          `got "${text}", which has bits set behind the prefix; allowed: "${base}". Set it: ${setCommand(path, base)}`,
+        ),
+      ];
+    }
+    return [];
+  });
+
+const notRoot: Rule = ({ access, postgres }) => {
+  const problems: SettingProblem[] = [];
+  if (access?.user === "root") {
+    problems.push(
+      problem(
+        "bascule:access.user",
+        `got "root"; allowed: any other account, root cannot log in. Set it: ${setCommand("bascule:access.user", "deploy")}`,
+      ),
+    );
+  }
+  if (postgres && /^(postgres|pg_.*|bascule)$/.test(postgres.role)) {
+    problems.push(
+      problem(
+        "bascule:postgres.role",
+        `got "${postgres.role}"; allowed: any other name, this one belongs to PostgreSQL or to Bascule. Set it: ${setCommand("bascule:postgres.role", "shop")}`,
+      ),
+    );
+  }
+  return problems;
+};
+
+const IMAGE_VERSIONS = { "debian-12": 15, "debian-13": 17 } as const;
+
+const versionShipsWithImage: Rule = ({ postgres, server }) => {
+  if (!postgres || !server) return [];
+  const ships = IMAGE_VERSIONS[server.image];
+  if (postgres.version === ships) return [];
+  return [
+    problem(
+      "bascule:postgres.version",
+      `got ${postgres.version} with bascule:server.image ${server.image}, which ships ${ships}; allowed: ${ships}, or another image. Set it: ${setCommand("bascule:postgres.version", String(ships))}`,
+    ),
+  ];
+};
+
+/** Connections kept free for the operator, monitoring and copies; a full server lets nobody in to see why. */
+const RESERVED_CONNECTIONS = 10;
+
+const poolFitsServer: Rule = ({ postgres, pgbouncer }) => {
+  if (!postgres || !pgbouncer) return [];
+  const room = postgres.maxConnections - RESERVED_CONNECTIONS;
+  if (pgbouncer.poolSize <= room) return [];
+  return [
+    problem(
+      "bascule:pgbouncer.poolSize",
+      `got ${pgbouncer.poolSize} with bascule:postgres.maxConnections ${postgres.maxConnections}, of which ${RESERVED_CONNECTIONS} are kept for the operator; allowed: at most ${room}. Set it: ${setCommand("bascule:pgbouncer.poolSize", String(Math.min(20, room)))}`,
+    ),
+  ];
+};
+
+const TAKEN_PORTS: Readonly<Record<number, string>> = { 5432: "PostgreSQL", 6379: "the cache", 6432: "PgBouncer" };
+
+const instancePorts: Rule = ({ app }) => {
+  if (!app) return [];
+  const last = app.firstPort + app.instances - 1;
+  const taken = Object.entries(TAKEN_PORTS).find(([port]) => Number(port) >= app.firstPort && Number(port) <= last);
+  if (last <= 65535 && !taken) return [];
+  const why = taken ? `port ${taken[0]} belongs to ${taken[1]}` : "ports end at 65535";
+  return [
+    problem(
+      "bascule:app.firstPort",
+      `got ${app.firstPort} with ${app.instances} instances, ports ${app.firstPort} to ${last}, but ${why}; allowed: a range that is free. Set it: ${setCommand("bascule:app.firstPort", "3001")}`,
+    ),
+  ];
+};
+
+/** Set by the app's own bundle; a second value would win or lose silently. */
+const OWN_VARIABLES = ["DATABASE_URL", "REDIS_URL", "PORT", "SHOP_SIDE", "NODE_ENV"];
+
+const ownVariables: Rule = ({ app }) =>
+  Object.keys(app?.environment ?? {})
+    .filter((name) => OWN_VARIABLES.includes(name))
+    .map((name) =>
+      problem(
+        `bascule:app.environment.${name}`,
+        `Bascule sets this variable itself; allowed: any name but ${OWN_VARIABLES.join(", ")}. Remove it: pulumi config rm --path bascule:app.environment.${name}`,
+      ),
+    );
+
+const RULES: readonly Rule[] = [
+  domainInZone,
+  recordCarriesAllOrNothing,
+  recordIdNeedsRecord,
+  privateNetwork,
+  adminsAreSomewhere,
+  notRoot,
+  versionShipsWithImage,
+  poolFitsServer,
+  instancePorts,
+  ownVariables,
+];
+
+/** What is wrong between settings. */
+export function crossFieldProblems(settings: Partial<Settings>): SettingProblem[] {
+  return RULES.flatMap((rule) => rule(settings));
+}

@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { hostname, type SettingDoc, setting } from "./leaves.ts";
+import { access, acme, app, blue, network, pgbouncer, postgres, probe, redis, server, traffic } from "./objects.ts";
+
+/*
+ * Every key of the `bascule:` namespace. The words of a setting (meaning, unit, what a change costs) stand in `setting(...)`
+ * and nowhere else: the messages of parse.ts, docs/settings.md and the descriptions in Pulumi.yaml are taken from them.
+ */
+
+/** Schema by key. Object settings are JSON text in Pulumi's configuration, the others plain text. */
+export const settingSchemas = {
+  topology: setting(z.enum(["single-vps"]), {
+    means: "which servers are built",
+    allowed: "single-vps",
+    example: "single-vps",
+    change: "builds another set of servers",
+  }),
+  domain: setting(hostname, {
+    means: "public name whose traffic is moved",
+    allowed: "a lower-case DNS name inside bascule:zone, such as shop.example.com",
+    example: "shop.example.com",
+    change: "new certificate and new traffic resources; the old name is no longer answered",
+  }),
+  zone: setting(hostname, {
+    means: "Cloudflare zone the domain belongs to; it must exist",
+    allowed: "a lower-case DNS name, such as example.com",
+    example: "example.com",
+    change: "all DNS and traffic resources are replaced",
+  }),
+  sshPublicKey: setting(z.string().regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/=]+( .*)?$/), {
+    means: "public half of the key that deploys",
+    allowed: "one line that begins with ssh-ed25519 (or ssh-rsa, ecdsa-sha2-...)",
+    example: '"$(cat bascule_ed25519.pub)"',
+    change: "needs a new server: keys are handed over at first boot",
+  }),
+  server,
+  network,
+  access,
+  postgres,
+  pgbouncer: pgbouncer.prefault({}),
+  redis: redis.prefault({}),
+  app,
+  acme,
+  blue,
+  traffic,
+  probe: probe.prefault({}),
+};
+
+/** Words of the secret keys. Their values never enter `Settings`: load.ts hands them on as secret Outputs. */
+export const secretDocs: Record<SecretKey, SettingDoc & { required: boolean }> = {
+  sshPrivateKey: {
+    means: "private half of the key that deploys, in OpenSSH form, without a passphrase",
+    allowed: "the text of a private key file",
+    example: "bascule_ed25519",
+    change: "nothing on the server",
+    required: true,
+  },
+  acmeDnsToken: {
+    means:
+      "Cloudflare token the server uses for the DNS challenge; give it Zone.DNS:Edit on the one zone and nothing else",
+    allowed: "a Cloudflare API token",
+    example: "token.txt",
+    change: "the token file on the server is replaced",
+    required: true,
+  },
+  appSecrets: {
+    means: "environment variables of the application that are secret, as JSON",
+    allowed: "a JSON object of upper-case names with text values",
+    example: "secrets.json",
+    change: "the instances restart one after the other",
+    required: false,
+  },
+  blueDatabaseUrl: {
+    means: "blue's database as green reaches it; read by bascule copy",
+    allowed: "a postgresql:// address",
+    example: "blue-url.txt",
+    change: "nothing on the stack",
+    required: false,
+  },
+};
+
+export type SecretKey = "sshPrivateKey" | "acmeDnsToken" | "appSecrets" | "blueDatabaseUrl";
+
+/** Everything the stack file says, checked, with defaults filled in and without secrets. */
+export type Settings = { [K in keyof typeof settingSchemas]: z.output<(typeof settingSchemas)[K]> };
