@@ -1,0 +1,149 @@
+import type Docker from "dockerode";
+import { execa } from "execa";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { canInstall, install } from "../apt.ts";
+import { withWorkDirectory } from "../cache.ts";
+import { type Options, type Report, reason, step, ToolError } from "../report.ts";
+import { type EdgeRecipe, IMAGE_LABEL, type ServerRecipe, tagOf } from "./recipe.ts";
+
+/** Builds one server image: with mmdebstrap as root on Debian or Ubuntu, else on top of Debian's official image. */
+export async function buildServer(docker: Docker, recipe: ServerRecipe, report: Report, options: Options): Promise<void> {
+  let failure = "needs root on Debian or Ubuntu";
+  if (await hasMmdebstrap(report)) {
+    try {
+      return await step(report, `building ${recipe.name} with mmdebstrap`, () => bootstrap(docker, recipe, options));
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      failure = reason(error);
+      report(`mmdebstrap failed for ${recipe.name} (${failure}); trying the official image debian:${recipe.suite}`);
+    }
+  }
+  try {
+    await step(report, `building ${recipe.name} from the official image debian:${recipe.suite}`, () =>
+      buildOn(docker, `debian:${recipe.suite}-slim`, recipe, options),
+    );
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw new ToolError(
+      `image ${recipe.name} cannot be built: mmdebstrap: ${failure}; official image: ${reason(error)}. ` +
+        "Run as root on Debian or Ubuntu: apt-get install mmdebstrap && node tools/cli.ts images",
+    );
+  }
+}
+
+/** Installing is left to one call of a run; the others find the package there. */
+let installing: Promise<boolean> | undefined;
+
+function hasMmdebstrap(report: Report): Promise<boolean> {
+  installing ??= (async () => {
+    if (!(await canInstall())) {
+      return false;
+    }
+    const present = await execa("mmdebstrap", ["--version"], { reject: false });
+    if (present.exitCode !== 0) {
+      await install(["mmdebstrap", "debian-archive-keyring"], report);
+    }
+    return true;
+  })();
+  return installing;
+}
+
+function bootstrap(docker: Docker, recipe: ServerRecipe, { signal }: Options): Promise<void> {
+  return withWorkDirectory(async (directory) => {
+    // The sandbox user of apt has to reach the root file system inside.
+    await chmod(directory, 0o755);
+    const [sources, finish, root] = ["debian.sources", "finish.sh", "root.tar"].map((file) => join(directory, file));
+    await Promise.all([writeFile(`${sources}`, recipe.sources), writeFile(`${finish}`, recipe.finish)]);
+    const args = [
+      "--variant=minbase",
+      "--mode=root",
+      "--skip=cleanup/apt/lists,cleanup/apt/cache",
+      `--include=${recipe.packages.join(",")}`,
+      ...recipe.dpkgOptions.map((option) => `--dpkgopt=${option}`),
+      ...recipe.aptOptions.map((option) => `--aptopt=${option}`),
+      `--customize-hook=chroot "$1" /bin/sh -s < '${finish}'`,
+      recipe.suite,
+      `${root}`,
+      `${sources}`,
+    ];
+    const env = { TMPDIR: directory, LC_ALL: "C.UTF-8" };
+    const run = await execa("mmdebstrap", args, { env, all: true, reject: false, stdin: "ignore", cancelSignal: signal });
+    signal?.throwIfAborted();
+    if (run.failed) {
+      throw new Error(run.all?.split("\n").findLast((line) => /^(E|W): /.test(line)) ?? `exit code ${run.exitCode}`);
+    }
+    const [repo, tag] = tagOf(recipe).split(":");
+    const changes = `LABEL ${IMAGE_LABEL}=${recipe.name}`;
+    await finished(docker, await docker.importImage(`${root}`, { repo, tag, changes, abortSignal: signal }));
+  });
+}
+
+/** The same image by Docker's own builder; a build that is cut off tags nothing. */
+export function buildOn(docker: Docker, base: string, recipe: ServerRecipe, options: Options): Promise<void> {
+  // Documentation must be excluded, and the mirrors be this machine's, before the first package is installed.
+  const prepare = `set -eu
+rm -f /etc/apt/apt.conf.d/docker-* /etc/apt/sources.list.d/*
+printf '%s\\n' ${recipe.dpkgOptions.map((option) => `'${option}'`).join(" ")} > /etc/dpkg/dpkg.cfg.d/99mmdebstrap
+printf '%s\\n' ${recipe.aptOptions.map((option) => `'${option}'`).join(" ")} > /etc/apt/apt.conf.d/99mmdebstrap
+cat > /etc/apt/sources.list.d/debian.sources <<'END_OF_FILE'
+${recipe.sources}END_OF_FILE
+apt-get update
+DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${recipe.packages.join(" ")}
+`;
+  return dockerBuild(docker, { base, tag: tagOf(recipe), name: recipe.name, scripts: [prepare, recipe.finish] }, options);
+}
+
+/** Adds the packages of DNS, edge and certificate authority to the Debian 13 image. */
+export function buildEdge(docker: Docker, recipe: EdgeRecipe, options: Options): Promise<void> {
+  const script = `set -eu
+printf '%s\\n' ${recipe.dpkgOptions.map((option) => `'${option}'`).join(" ")} > /etc/dpkg/dpkg.cfg.d/91edge
+# Nothing may start while the image is made.
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
+chmod +x /usr/sbin/policy-rc.d
+apt-get update
+DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${recipe.packages.join(" ")}
+rm -f /usr/sbin/policy-rc.d /var/cache/apt/archives/*.deb
+`;
+  return dockerBuild(docker, { base: recipe.base, tag: tagOf(recipe), name: recipe.name, scripts: [script] }, options);
+}
+
+interface DockerBuild {
+  base: string;
+  tag: string;
+  name: string;
+  scripts: string[];
+}
+
+function dockerBuild(docker: Docker, build: DockerBuild, { signal }: Options): Promise<void> {
+  return withWorkDirectory(async (directory) => {
+    const files = build.scripts.map((_, index) => `script-${index}.sh`);
+    await Promise.all(files.map((file, index) => writeFile(join(directory, file), build.scripts[index] ?? "")));
+    const runs = files.map((file) => `COPY ${file} /root/${file}\nRUN /bin/sh /root/${file} && rm /root/${file}\n`);
+    await writeFile(join(directory, "Dockerfile"), `FROM ${build.base}\n${runs.join("")}`);
+    const stream = await docker.buildImage(
+      { context: directory, src: ["Dockerfile", ...files] },
+      { t: build.tag, labels: { [IMAGE_LABEL]: build.name }, rm: true, forcerm: true, abortSignal: signal },
+    );
+    await finished(docker, stream);
+  });
+}
+
+interface ProgressEvent {
+  error?: string;
+  stream?: string;
+}
+
+/** Waits for the end of a build or an import; Docker reports a failure as one of the events. */
+function finished(docker: Docker, stream: NodeJS.ReadableStream): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let last = "";
+    const onEvent = (event: ProgressEvent) => {
+      last = event.stream?.trim() || last;
+      if (event.error) {
+        reject(new Error(last && last !== event.error ? `${event.error} (${last})` : event.error));
+      }
+    };
+    docker.modem.followProgress(stream, (error: Error | null) => (error ? reject(error) : resolve()), onEvent);
+  });
+}
