@@ -16,6 +16,8 @@ export interface BundleFile {
   group?: string;
   /** Keeps the content out of every message hostctl prints. @default false */
   secret?: boolean;
+  /** Written before the packages are installed, for what a package reads while it is being installed. @default false */
+  early?: boolean;
 }
 
 /** A gzipped tar unpacked to a directory of its own that later runs never touch again. */
@@ -34,7 +36,7 @@ export interface BundleArchive {
 export interface BundleCommand {
   name: string;
   argv: string[];
-  /** Seconds before it counts as failed. @default 60 */
+  /** Seconds before it counts as failed; for a probe, the time it may be retried. @default 60 */
   timeout?: number;
   /** User to run as. @default "root" */
   user?: string;
@@ -49,11 +51,16 @@ export interface BundleUnit {
   onChange?: "reload" | "restart" | "none";
   /** Absolute paths whose change calls for `onChange`; every file of the bundle when absent. */
   watches?: string[];
+  /** Absolute paths whose change calls for a restart where `onChange` says reload. Unit files always do. */
+  restartOn?: string[];
+  /** Must pass after this unit was started or restarted and before the next unit is touched: a rolling restart. */
+  health?: BundleCommand;
 }
 
 /**
- * Everything one service needs on one host. Rendered in TypeScript, applied by hostctl in this order: packages, archives,
- * validation of the staged files, swap, `prepare`, units, probes; a failing probe brings the previous files back.
+ * Everything one service needs on one host. Rendered in TypeScript, applied by hostctl in this order: packages, staging,
+ * `setup`, archives, validation of the staged files, swap, `prepare`, units, `finish`, probes; a failure after the swap brings
+ * the previous files back.
  */
 export interface Bundle {
   service: string;
@@ -65,11 +72,15 @@ export interface Bundle {
   links?: Record<string, string>;
   /** Paths that must not exist (a package's default site, an old unit). */
   absent?: string[];
+  /** Idempotent commands that make what the files need to exist (a user, a database cluster); `{staged}` as in `validate`. */
+  setup?: BundleCommand[];
   /** Run against the staged copy before anything is live; `{staged}` in an argument is the staging directory. */
   validate: BundleCommand[];
-  /** Idempotent commands after the swap and before the units (create a cluster, fetch a certificate). */
+  /** Idempotent commands after the swap and before the units (fetch a certificate). */
   prepare?: BundleCommand[];
   units: BundleUnit[];
+  /** Idempotent commands on the running service, before the probes (create a role). */
+  finish?: BundleCommand[];
   /** Must pass within their timeout on the running service; retried every half second. */
   probes: BundleCommand[];
 }

@@ -1,0 +1,1 @@
+"""hostctl: applies Bascule's bundles on a server, and finds what has changed since."""

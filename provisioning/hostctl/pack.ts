@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { crc32 } from "node:zlib";
+
+const shebang = "#!/usr/bin/python3 -I\n";
+
+/** hostctl as one executable file: its modules in a zip archive that Python runs, the same bytes on every machine. Base64. */
+export function packHostctl(): string {
+  const folder = new URL("./hostctl/", import.meta.url);
+  const modules = readdirSync(folder).filter((name) => name.endsWith(".py"));
+  const entries = [
+    { name: "__main__.py", content: readFileSync(new URL("./__main__.py", import.meta.url)) },
+    ...modules.sort().map((name) => ({ name: `hostctl/${name}`, content: readFileSync(new URL(name, folder)) })),
+  ];
+  return Buffer.concat([Buffer.from(shebang), zip(entries, shebang.length)]).toString("base64");
+}
+
+interface Entry {
+  name: string;
+  content: Buffer;
+}
+
+/** An uncompressed zip: compressed bytes would differ between versions of zlib, and with them the bundle's hash. */
+function zip(entries: Entry[], start: number): Buffer {
+  const locals: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let offset = start;
+  for (const { name, content } of entries) {
+    const fields = commonFields(name, content);
+    const local = Buffer.concat([Buffer.from("PK\x03\x04"), fields, Buffer.from(name), content]);
+    const central = Buffer.alloc(14);
+    central.writeUInt32LE(offset, 10);
+    directory.push(Buffer.from("PK\x01\x02\x14\x00"), fields, central, Buffer.from(name));
+    locals.push(local);
+    offset += local.length;
+  }
+  const listing = Buffer.concat(directory);
+  const end = Buffer.alloc(22);
+  end.write("PK\x05\x06");
+  end.writeUInt16LE(entries.length, 8);
+  end.writeUInt16LE(entries.length, 10);
+  end.writeUInt32LE(listing.length, 12);
+  end.writeUInt32LE(offset, 16);
+  return Buffer.concat([...locals, listing, end]);
+}
+
+/** Version, flags, method 0, the first of January 1980, checksum and sizes: alike in both kinds of header. */
+function commonFields(name: string, content: Buffer): Buffer {
+  const fields = Buffer.alloc(26);
+  fields.writeUInt16LE(20, 0);
+  fields.writeUInt16LE(0x21, 8);
+  fields.writeUInt32LE(crc32(content), 10);
+  fields.writeUInt32LE(content.length, 14);
+  fields.writeUInt32LE(content.length, 18);
+  fields.writeUInt16LE(Buffer.byteLength(name), 22);
+  return fields;
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Usage: cluster VERSION. Creates the cluster main with data checksums; an existing one is never touched, whatever it holds.
+set -euo pipefail
+version=$1
+data=/var/lib/postgresql/$version/main
+if [ ! -e "/etc/postgresql/$version/main/postgresql.conf" ]; then
+  if [ -e "$data" ]; then
+    echo "$data exists without its configuration; move it away or restore /etc/postgresql/$version/main, then apply again" >&2
+    exit 1
+  fi
+  pg_createcluster --locale C.UTF-8 --encoding UTF8 "$version" main -- --data-checksums
+fi
+checksums=$("/usr/lib/postgresql/$version/bin/pg_controldata" "$data" | sed -n 's/^Data page checksum version: *//p')
+if [ "$checksums" = 0 ]; then
+  echo "$data has no data checksums. Stop PostgreSQL and run: /usr/lib/postgresql/$version/bin/pg_checksums --enable -D $data" >&2
+  exit 1
+fi

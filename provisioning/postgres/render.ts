@@ -1,0 +1,150 @@
+import type { Bundle, BundleFile } from "../bundle.ts";
+import { packagesFor } from "../packages.ts";
+import { SpecCheck } from "../spec.ts";
+import { keyValues, type Scalar, template } from "../text.ts";
+import { scramSecret } from "./scram.ts";
+import { type TuningInput, tune } from "./tuning.ts";
+
+export interface PostgresSpec extends TuningInput {
+  /** 15 on Debian 12, 17 on Debian 13: what Debian carries. */
+  version: 15 | 17;
+  /** A superuser, reached through the SSH forward only. */
+  adminUser: string;
+  adminPassword: string;
+  /** Libraries loaded at start, such as `pg_stat_statements`. Changing them restarts PostgreSQL. */
+  preload: string[];
+  /** Changing them restarts PostgreSQL. @default ["localhost"] */
+  listenAddresses?: string[];
+  /** Who may come from elsewhere, always over TLS; loopback is always open to every role with its password, over TLS too. */
+  allow?: { database: string; user: string; cidr: string }[];
+}
+
+const scripts = "/usr/local/lib/bascule/postgres";
+
+/** The cluster `main`, with data checksums, computed settings, its own pg_hba.conf and an administrator. */
+export function renderPostgres(spec: PostgresSpec): Bundle {
+  refuseBadSpec(spec);
+  const version = String(spec.version);
+  const folder = `/etc/postgresql/${version}/main`;
+  const restart = `${folder}/conf.d/10-bascule-restart.conf`;
+  const reload = `${folder}/conf.d/20-bascule.conf`;
+  const settings = settingsOf(spec);
+  return {
+    service: "postgres",
+    packages: packagesFor(spec.version === 17 ? 13 : 12, ["postgres"]),
+    files: [
+      owned(restart, keyValues(settings.restart, " = "), "0644"),
+      owned(reload, keyValues(settings.reload, " = "), "0644"),
+      owned(`${folder}/pg_hba.conf`, hostBasedAccess(spec), "0640"),
+      { path: "/etc/bascule/postgres/admin.sql", content: adminSql(spec), mode: "0600", secret: true },
+      ...["cluster", "validate", "admin", "probe"].map((name) => ({
+        path: `${scripts}/${name}`,
+        content: template(new URL(`./${name}.sh`, import.meta.url)),
+        mode: "0755",
+      })),
+    ],
+    setup: [{ name: "create cluster", argv: [`{staged}${scripts}/cluster`, version], timeout: 120 }],
+    validate: [
+      {
+        name: "read settings",
+        argv: [`{staged}${scripts}/validate`, version, `{staged}${folder}/conf.d`],
+        timeout: 20,
+      },
+    ],
+    units: [
+      {
+        name: `postgresql@${version}-main.service`,
+        onChange: "reload",
+        watches: [reload, `${folder}/pg_hba.conf`],
+        restartOn: [restart],
+      },
+    ],
+    finish: [{ name: "administrator", argv: [`${scripts}/admin`], timeout: 60 }],
+    probes: [
+      { name: "running settings", argv: [`${scripts}/probe`, `${folder}/conf.d`], user: "postgres", timeout: 60 },
+    ],
+  };
+}
+
+function refuseBadSpec(spec: PostgresSpec): void {
+  const check = new SpecCheck("postgres")
+    .that(spec.version === 15 || spec.version === 17, "version", spec.version, "15 (Debian 12), 17 (Debian 13)")
+    .integer("memoryMiB", spec.memoryMiB, 256, 4_194_304)
+    .integer("cores", spec.cores, 1, 1024)
+    .integer("maxConnections", spec.maxConnections, 10, 5000)
+    .identifier("adminUser", spec.adminUser)
+    .that(
+      spec.adminUser !== "postgres",
+      "adminUser",
+      spec.adminUser,
+      "any other name: postgres belongs to local maintenance",
+    )
+    .password("adminPassword", spec.adminPassword);
+  for (const library of spec.preload) check.identifier("preload", library);
+  for (const address of spec.listenAddresses ?? []) {
+    check.matches("listenAddresses", address, /^(localhost|[0-9a-f:.]+)$/, "localhost or addresses of this server");
+    check.that(
+      !/^(0\.0\.0\.0|::)$/.test(address),
+      "listenAddresses",
+      address,
+      "addresses one by one, never all of them",
+    );
+  }
+  for (const entry of spec.allow ?? []) {
+    check.identifier("allow.database", entry.database).identifier("allow.user", entry.user);
+    check.matches(
+      "allow.cidr",
+      entry.cidr,
+      /^[0-9a-f:.]+\/([1-9][0-9]*)$/,
+      "a network such as 10.20.1.0/24, not everybody",
+    );
+  }
+  check.done();
+}
+
+function owned(path: string, content: string, mode: string): BundleFile {
+  return { path, content, mode, owner: "postgres", group: "postgres" };
+}
+
+function settingsOf(spec: PostgresSpec): { restart: Record<string, Scalar>; reload: Record<string, Scalar> } {
+  const tuned = tune(spec);
+  return {
+    restart: {
+      ...tuned.restart,
+      listen_addresses: `'${(spec.listenAddresses ?? ["localhost"]).join(",")}'`,
+      shared_preload_libraries: `'${[...spec.preload].sort().join(",")}'`,
+      // The way back streams changes to blue; turned on later it would cost a restart in the middle of a move.
+      wal_level: "logical",
+    },
+    reload: {
+      ...tuned.reload,
+      idle_in_transaction_session_timeout: "'5min'",
+      log_autovacuum_min_duration: "'10s'",
+      log_lock_waits: "on",
+      log_min_duration_statement: "'1s'",
+      log_temp_files: "'10MB'",
+      password_encryption: "'scram-sha-256'",
+      ssl: "on",
+      ssl_min_protocol_version: "'TLSv1.2'",
+      track_io_timing: "on",
+    },
+  };
+}
+
+function hostBasedAccess(spec: PostgresSpec): string {
+  const lines = [
+    ["local", "all", "postgres", "", "peer"],
+    ["local", "all", "all", "", "scram-sha-256"],
+    ["hostssl", "all", "all", "127.0.0.1/32", "scram-sha-256"],
+    ["hostssl", "all", "all", "::1/128", "scram-sha-256"],
+    ["local", "replication", "postgres", "", "peer"],
+    ...(spec.allow ?? []).map(({ database, user, cidr }) => ["hostssl", database, user, cidr, "scram-sha-256"]),
+  ];
+  return lines.map((line) => `${line.filter((field) => field !== "").join(" ")}\n`).join("");
+}
+
+function adminSql(spec: PostgresSpec): string {
+  return template(new URL("./admin.sql", import.meta.url))
+    .replaceAll("@USER@", spec.adminUser)
+    .replaceAll("@SECRET@", scramSecret(spec.adminUser, spec.adminPassword));
+}
