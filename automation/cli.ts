@@ -4,7 +4,7 @@ import { trapSignals } from "./abort.ts";
 import { adopt } from "./adopt.ts";
 import { copy } from "./copy.ts";
 import { cutover } from "./cutover.ts";
-import { asShell, stackEnvironment } from "./env.ts";
+import { asShell, forgetLocalStack, stackEnvironment } from "./env.ts";
 import { EXIT, explain, OperatorError } from "./errors.ts";
 import type { PluginMode } from "./plugins.ts";
 import { createReport, type Report } from "./report.ts";
@@ -62,10 +62,14 @@ verb(
   "env",
   "Print the environment in which plain pulumi works on a stack.",
   'eval "$(npx bascule env --stack local)" && pulumi preview',
-).action(async (options: CommonOptions) => {
-  const variables = await stackEnvironment({ ...options, cwd: resolve(options.cwd) }, createReport(false));
-  process.stdout.write(`${options.json ? JSON.stringify(variables) : asShell(variables)}\n`);
-});
+)
+  .option("--forget", "end the helpers of this stack and remove its state (local cloud only)", false)
+  .action(async (options: CommonOptions & { forget: boolean }) => {
+    const place = { ...options, cwd: resolve(options.cwd) };
+    if (options.forget) return forgetLocalStack(place);
+    const variables = await stackEnvironment(place, createReport(false));
+    process.stdout.write(`${options.json ? JSON.stringify(variables) : asShell(variables)}\n`);
+  });
 
 verb("copy", "Copy blue's database into green's and compare every table.", "npx bascule copy --stack prod --jobs 4")
   .option("--jobs <n>", "tables copied at once", wholeNumber, 2)

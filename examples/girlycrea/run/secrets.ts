@@ -58,7 +58,9 @@ export function findLeaks(secrets: Set<string>, places: Iterable<{ where: string
   const leaks: Leak[] = [];
   for (const { where, text } of places) {
     for (const secret of secrets) {
-      if (text.includes(secret)) leaks.push({ where, starts: `${secret.slice(0, 3)}...` });
+      // A key of several lines stands in JSON with its line ends escaped.
+      if (text.includes(secret) || text.includes(JSON.stringify(secret).slice(1, -1)))
+        leaks.push({ where, starts: `${secret.slice(0, 3)}...` });
     }
   }
   return leaks;

@@ -1,0 +1,247 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ListrTask } from "listr2";
+import { z } from "zod";
+import { ensureClients, ensureContainers } from "../../../tools/containers.ts";
+import { ensureEngine } from "../../../tools/engine.ts";
+import { ensureImages } from "../../../tools/images.ts";
+import { type Blue, createBlue } from "../blue/create.ts";
+import { bascule, clear } from "./clearing.ts";
+import type { Commands } from "./commands.ts";
+import { type Place, ROOT, rememberStackFile, STACK } from "./place.ts";
+import { type RunReport, verdict, writeReport } from "./report.ts";
+import { filesBelow, findLeaks, secretValues, watchArguments } from "./secrets.ts";
+import {
+  type Cloud,
+  changesAfterRefresh,
+  changesOfLastUpdate,
+  cloudSchema,
+  configure,
+  localcloud,
+  openStack,
+  type PulumiStack,
+} from "./stack.ts";
+import { startUsers, type Users } from "./users.ts";
+
+export interface RunOptions {
+  steering: string;
+  rate: number;
+  plugins: string;
+}
+
+export const DOMAIN = "shop.girlycrea.test";
+
+/** How long users are left on a side before the next move: long enough for some of them to finish an order. */
+const SETTLE_MS = 8_000;
+
+const copySchema = z.looseObject({ tables: z.number(), compared: z.number(), mismatched: z.array(z.unknown()) });
+const moveSchema = z.looseObject({ seconds: z.number(), plan: z.array(z.string()) });
+
+type Say = (line: string) => void;
+type Figures = Omit<RunReport, "result" | "reasons">;
+
+/** The main job: its steps in order, what they hand on to each other, and the figures of the report. */
+export class Journey {
+  readonly #place: Place;
+  readonly #options: RunOptions;
+  readonly #commands: Commands;
+  readonly #figures: Figures;
+  #cloud: Cloud | undefined;
+  #blue: Blue | undefined;
+  #users: Users | undefined;
+  #stack: PulumiStack | undefined;
+  #arguments = new Set<string>();
+
+  constructor(place: Place, options: RunOptions, commands: Commands) {
+    this.#place = place;
+    this.#options = options;
+    this.#commands = commands;
+    this.#figures = noFigures(options);
+  }
+
+  /** For listr2: a title, the step, and the time it took in the title once it is done. */
+  tasks(): ListrTask[] {
+    const steps: [string, (say: Say) => Promise<void>][] = [
+      ["Tools: container engine, Pulumi engine, server images", prepareTools],
+      ["Local cloud", (say) => this.#startCloud(say)],
+      ["Blue: the old production", (say) => this.#buildBlue(say)],
+      ["Users", () => this.#welcomeUsers()],
+      ["Green: pulumi up", (say) => this.#buildGreen(say)],
+      ["Green: a second up changes nothing", (say) => this.#secondUp(say)],
+      ["Green: a preview with refresh changes nothing", () => this.#refresh()],
+      ["Data: blue copied into green, writes held", (say) => this.#copyData(say, [])],
+      ["Cutover: traffic onto green", (say) => this.#cutover(say)],
+      ["Rollback: traffic back onto blue", (say) => this.#rollback(say)],
+      ["Data once more", (say) => this.#copyData(say, ["--discard-green-writes"])],
+      ["Cutover once more", (say) => this.#cutover(say)],
+      ["Users leave", (say) => this.#sendUsersHome(say)],
+      ["Secrets in the clear", () => this.#lookForSecrets()],
+    ];
+    return steps.map(([title, work]) => ({
+      title,
+      task: async (_context, task) => {
+        const started = performance.now();
+        await work((line) => {
+          task.output = line;
+        });
+        const seconds = Math.round((performance.now() - started) / 100) / 10;
+        this.#figures.steps.push({ name: title, seconds });
+        task.title = `${title} (${seconds} s)`;
+      },
+    }));
+  }
+
+  report(): { report: RunReport; path: string } {
+    const report = { ...verdict(this.#figures), ...this.#figures };
+    return { report, path: writeReport(join(ROOT, "reports"), report) };
+  }
+
+  async #startCloud(say: Say): Promise<void> {
+    await clear(this.#place, this.#commands, say);
+    rememberStackFile(this.#place);
+    const answer = await localcloud(this.#commands, this.#place, ["start", "--json"], say);
+    this.#cloud = cloudSchema.parse(JSON.parse(answer));
+    say(`http://127.0.0.1:${this.#cloud.port}`);
+  }
+
+  async #buildBlue(say: Say): Promise<void> {
+    execFileSync(process.execPath, [join(ROOT, "examples/girlycrea/app/build.ts")], { stdio: "pipe" });
+    this.#blue = await createBlue({
+      ...made(this.#cloud),
+      stateDirectory: join(this.#place.folder, "blue"),
+      report: say,
+    });
+  }
+
+  async #welcomeUsers(): Promise<void> {
+    this.#users = startUsers(this.#place, made(this.#cloud), DOMAIN, this.#options.rate);
+    await sleep(2_000);
+  }
+
+  /** Follows the engine's own lines, so that the longest step shows what it is doing. */
+  async #buildGreen(say: Say): Promise<void> {
+    const { plugins, steering } = this.#options;
+    const stack = await openStack(this.#place, this.#commands, plugins, say);
+    this.#stack = stack;
+    await configure(stack, made(this.#cloud), made(this.#blue), makeOperatorKey(this.#place), steering);
+    if (steering === "record") await bascule(this.#commands, this.#place, ["adopt", "--stack", STACK], say);
+    const watched = watchArguments();
+    try {
+      await stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
+    } finally {
+      this.#arguments = watched.stop();
+    }
+  }
+
+  async #secondUp(say: Say): Promise<void> {
+    const stack = made(this.#stack);
+    await stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
+    this.#figures.secondUpChanges = await changesOfLastUpdate(stack);
+  }
+
+  async #refresh(): Promise<void> {
+    this.#figures.refreshChanges = await changesAfterRefresh(made(this.#stack));
+  }
+
+  /**
+   * Blue holds writes from before the copy until green has all the traffic: a write that blue took in between would be on
+   * neither side afterwards.
+   */
+  async #copyData(say: Say, more: string[]): Promise<void> {
+    await made(this.#blue).holdWrites(true);
+    const answer = await this.#bascule(["copy", "--json", ...more], say);
+    const { tables, compared, mismatched } = copySchema.parse(JSON.parse(answer));
+    this.#figures.rows = { tables, compared, mismatched: mismatched.length };
+  }
+
+  async #cutover(say: Say): Promise<void> {
+    const { seconds, plan } = moveSchema.parse(JSON.parse(await this.#bascule(["cutover", "--yes", "--json"], say)));
+    this.#figures.cutover = { seconds, plan };
+    await sleep(SETTLE_MS);
+  }
+
+  async #rollback(say: Say): Promise<void> {
+    const blue = made(this.#blue);
+    const users = made(this.#users);
+    await blue.holdWrites(false);
+    const { seconds } = moveSchema.parse(JSON.parse(await this.#bascule(["rollback", "--json"], say)));
+    const onGreen = users.orders().filter(({ side }) => side === "green");
+    const known = await blue.orderTokens();
+    this.#figures.rollback = { seconds };
+    this.#figures.writesLost = onGreen.filter(({ token }) => !known.has(token)).length;
+    say(`writesLost: ${this.#figures.writesLost} orders were confirmed by green and are not on blue`);
+    await sleep(SETTLE_MS);
+  }
+
+  async #sendUsersHome(say: Say): Promise<void> {
+    this.#figures.users = await made(this.#users).stop();
+    say(`${this.#figures.users.requests} requests, ${this.#figures.users.failed} failed`);
+  }
+
+  /** State, logs, records, arguments: wherever this run wrote something, no secret of the stack may be readable. */
+  async #lookForSecrets(): Promise<void> {
+    const stack = made(this.#stack);
+    const secrets = secretValues(await stack.pulumi(["stack", "export", "--show-secrets"]));
+    if (secrets.size === 0) throw new Error("the stack has no secrets at all, so a search for them proves nothing");
+    this.#figures.leaks = findLeaks(secrets, [
+      ...filesBelow(new URL(stack.variables.PULUMI_BACKEND_URL ?? "").pathname),
+      ...filesBelow(join(this.#place.folder, "users")),
+      {
+        where: "daemon.log of the local cloud",
+        text: readFileSync(join(made(this.#cloud).directory, "daemon.log"), "utf8"),
+      },
+      { where: "stack file", text: readFileSync(this.#place.stackFile, "utf8") },
+      { where: "arguments of processes", text: [...this.#arguments].join("\n") },
+    ]);
+    this.#figures.secretsInClear = this.#figures.leaks.length;
+  }
+
+  #bascule([verb = "", ...args]: string[], say: Say): Promise<string> {
+    return bascule(
+      this.#commands,
+      this.#place,
+      [verb, "--stack", STACK, "--plugins", this.#options.plugins, ...args],
+      say,
+    );
+  }
+}
+
+/** Figures nobody has seen yet are such that they fail the run. */
+function noFigures({ plugins, steering }: RunOptions): Figures {
+  return {
+    steps: [],
+    secondUpChanges: -1,
+    refreshChanges: -1,
+    rows: { tables: 0, compared: 0, mismatched: 0 },
+    cutover: { seconds: 0, plan: [] },
+    rollback: { seconds: 0 },
+    writesLost: -1,
+    users: { requests: 0, failed: 0, held: 0, p50: 0, p95: 0, p99: 0 },
+    secretsInClear: -1,
+    leaks: [],
+    plugins,
+    steering,
+  };
+}
+
+function made<T>(thing: T | undefined): T {
+  if (thing === undefined) throw new Error("a step was run before the one it builds on");
+  return thing;
+}
+
+async function prepareTools(say: Say): Promise<void> {
+  await ensureClients(say);
+  await ensureContainers(say);
+  await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
+}
+
+/** The key pair of the person who runs the stack; a new one for each run. */
+function makeOperatorKey(place: Place): { publicKey: string; privateKey: string } {
+  const folder = join(place.folder, "green");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, "operator");
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", file]);
+  return { privateKey: readFileSync(file, "utf8"), publicKey: readFileSync(`${file}.pub`, "utf8").trim() };
+}

@@ -1,0 +1,87 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Table from "cli-table3";
+import type { Leak } from "./secrets.ts";
+
+export interface UserSummary {
+  requests: number;
+  failed: number;
+  held: number;
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+/** What a run found out; `reports/latest.json` holds exactly this. */
+export interface RunReport {
+  result: "pass" | "fail";
+  /** Why it is not a pass; empty for a pass. */
+  reasons: string[];
+  steps: { name: string; seconds: number }[];
+  /** Resources the second `up` touched. */
+  secondUpChanges: number;
+  /** Resources a preview with refresh would touch. */
+  refreshChanges: number;
+  rows: { tables: number; compared: number; mismatched: number };
+  cutover: { seconds: number; plan: string[] };
+  rollback: { seconds: number };
+  /** Orders acknowledged on green that blue does not know after the rollback. */
+  writesLost: number;
+  users: UserSummary;
+  secretsInClear: number;
+  leaks: Leak[];
+  plugins: string;
+  steering: string;
+}
+
+/**
+ * A run passes only when each of these was seen; a figure that is missing counts against it.
+ * `writesLost` does not fail a run: this version does not carry data back and says so.
+ */
+export function verdict(report: Omit<RunReport, "result" | "reasons">): Pick<RunReport, "result" | "reasons"> {
+  const reasons = [
+    report.secondUpChanges === 0 ? "" : `the second up changed ${report.secondUpChanges} resource(s)`,
+    report.refreshChanges === 0 ? "" : `a preview with refresh would change ${report.refreshChanges} resource(s)`,
+    report.rows.compared > 0 ? "" : "no table was compared",
+    report.rows.mismatched === 0 ? "" : `${report.rows.mismatched} table(s) differ`,
+    report.cutover.plan.length > 0 ? "" : "the cutover changed nothing",
+    report.users.requests > 0 ? "" : "no user made a request",
+    report.users.failed === 0 ? "" : `${report.users.failed} of ${report.users.requests} requests failed`,
+    report.secretsInClear === 0 ? "" : `${report.secretsInClear} secret(s) stand somewhere in the clear`,
+  ].filter((reason) => reason !== "");
+  return { result: reasons.length === 0 ? "pass" : "fail", reasons };
+}
+
+export function writeReport(folder: string, report: RunReport): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "latest.json");
+  writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
+  return path;
+}
+
+export function asTable(report: RunReport): string {
+  const table = new Table({
+    head: ["what", "figure"],
+    style: { head: [], border: [] },
+    wordWrap: true,
+    colWidths: [30, 74],
+  });
+  const { rows, users } = report;
+  table.push(
+    ["second up", `${report.secondUpChanges} changes`],
+    ["preview with refresh", `${report.refreshChanges} changes`],
+    ["rows", `${rows.compared} of ${rows.tables} tables compared, ${rows.mismatched} differ`],
+    [
+      "cutover",
+      `${report.cutover.seconds} s; changed ${report.cutover.plan.map((urn) => urn.split("::").at(-1)).join(", ")}`,
+    ],
+    ["rollback", `${report.rollback.seconds} s`],
+    ["writes lost by the rollback", `${report.writesLost} orders (data does not travel back yet)`],
+    ["users", `${users.requests} requests, ${users.failed} failed, ${users.held} held`],
+    ["answers", `p50 ${users.p50} ms, p95 ${users.p95} ms, p99 ${users.p99} ms`],
+    ["secrets in the clear", `${report.secretsInClear}`],
+    ["whole run", `${Math.round(report.steps.reduce((sum, { seconds }) => sum + seconds, 0))} s`],
+    ["result", report.result === "pass" ? "pass" : `fail: ${report.reasons.join("; ")}`],
+  );
+  return table.toString();
+}

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import type { UpdateSummary } from "@pulumi/pulumi/automation/index.js";
+import { explain, OperatorError } from "../../automation/errors.ts";
+import { previousWeight } from "../../automation/rollback.ts";
+
+function update(message: string, weight: number, result: UpdateSummary["result"] = "succeeded"): UpdateSummary {
+  return {
+    kind: "update",
+    startTime: new Date(0),
+    endTime: new Date(0),
+    message,
+    environment: {},
+    config: { "bascule:traffic": { value: JSON.stringify({ weight, steering: "load-balancer" }) } },
+    result,
+    version: 1,
+  };
+}
+
+describe("the configuration a rollback goes back to", () => {
+  it("is the one before the whole cutover, not before its last step", () => {
+    const history = [
+      update("bascule cutover: 100", 100),
+      update("bascule cutover: 50", 50),
+      update("bascule cutover: 10", 10),
+      update("", 0),
+    ];
+    assert.equal(previousWeight(history), 0);
+  });
+
+  it("is the canary's where the cutover began there", () => {
+    const history = [update("bascule cutover: 100", 100), update("a small canary", 5), update("", 0)];
+    assert.equal(previousWeight(history), 5);
+  });
+
+  it("passes over updates that failed", () => {
+    const history = [update("bascule cutover: 100", 100), update("", 70, "failed"), update("", 0)];
+    assert.equal(previousWeight(history), 0);
+  });
+
+  it("does not exist right after a rollback, nor on a fresh stack", () => {
+    assert.equal(
+      previousWeight([update("bascule rollback: 0", 0), update("bascule cutover: 100", 100), update("", 0)]),
+      null,
+    );
+    assert.equal(previousWeight([update("", 0)]), null);
+    assert.equal(previousWeight([]), null);
+  });
+});
+
+describe("errors of the engine", () => {
+  it("pass through when they are none of ours", () => {
+    const error = new Error("disk on fire");
+    assert.equal(explain(error, "local"), error);
+    assert.ok(!(explain(error, "local") instanceof OperatorError));
+  });
+});

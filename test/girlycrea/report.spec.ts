@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { type RunReport, verdict } from "../../examples/girlycrea/run/report.ts";
+import { findLeaks, secretValues } from "../../examples/girlycrea/run/secrets.ts";
+
+const GOOD: Omit<RunReport, "result" | "reasons"> = {
+  steps: [],
+  secondUpChanges: 0,
+  refreshChanges: 0,
+  rows: { tables: 20, compared: 20, mismatched: 0 },
+  cutover: { seconds: 10, plan: ["urn:x"] },
+  rollback: { seconds: 5 },
+  writesLost: 3,
+  users: { requests: 100, failed: 0, held: 4, p50: 1, p95: 2, p99: 3 },
+  secretsInClear: 0,
+  leaks: [],
+  plugins: "auto",
+  steering: "load-balancer",
+};
+
+describe("the verdict of a run", () => {
+  it("is a pass when everything was seen and nothing failed", () =>
+    assert.deepEqual(verdict(GOOD), { result: "pass", reasons: [] }));
+
+  const failures: [string, Partial<typeof GOOD>, string][] = [
+    ["one failed request", { users: { ...GOOD.users, failed: 1 } }, "1 of 100 requests failed"],
+    ["no requests at all", { users: { ...GOOD.users, requests: 0 } }, "no user made a request"],
+    ["nothing compared", { rows: { tables: 0, compared: 0, mismatched: 0 } }, "no table was compared"],
+    ["a table that differs", { rows: { tables: 2, compared: 2, mismatched: 1 } }, "1 table(s) differ"],
+    ["a second up that changes", { secondUpChanges: 2 }, "the second up changed 2 resource(s)"],
+    ["a second up nobody saw", { secondUpChanges: -1 }, "the second up changed -1 resource(s)"],
+    ["drift", { refreshChanges: 1 }, "a preview with refresh would change 1 resource(s)"],
+    ["an empty cutover", { cutover: { seconds: 1, plan: [] } }, "the cutover changed nothing"],
+    ["a leak", { secretsInClear: 1 }, "1 secret(s) stand somewhere in the clear"],
+  ];
+  for (const [name, change, reason] of failures) {
+    it(`is a fail for ${name}`, () =>
+      assert.deepEqual(verdict({ ...GOOD, ...change }), { result: "fail", reasons: [reason] }));
+  }
+});
+
+describe("the search for secrets", () => {
+  const signature = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" };
+  const stackExport = JSON.stringify({
+    deployment: {
+      resources: [
+        { outputs: { result: { ...signature, plaintext: '"canary-password-1"' } } },
+        {
+          inputs: {
+            connection: {
+              ...signature,
+              plaintext: JSON.stringify({ host: "198.18.1.10", privateKey: "line one\nline two" }),
+            },
+          },
+        },
+        { inputs: { name: "public-name-of-a-thing" } },
+      ],
+    },
+  });
+
+  it("takes its secrets from what the engine holds as secret", () => {
+    const secrets = secretValues(stackExport);
+    assert.ok(secrets.has("canary-password-1"));
+    assert.ok(secrets.has("line one\nline two"));
+    assert.ok(!secrets.has("public-name-of-a-thing"));
+  });
+
+  it("finds them in the clear and inside JSON, and does not repeat them", () => {
+    const leaks = findLeaks(new Set(["canary-password-1", "line one\nline two"]), [
+      { where: "log", text: "connecting with canary-password-1" },
+      { where: "state", text: JSON.stringify({ key: "line one\nline two" }) },
+      { where: "clean", text: "nothing here" },
+    ]);
+    assert.deepEqual(leaks, [
+      { where: "log", starts: "can..." },
+      { where: "state", starts: "lin..." },
+    ]);
+  });
+});

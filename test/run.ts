@@ -1,0 +1,35 @@
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { ensureContainers } from "../tools/containers.ts";
+import { ensureEngine } from "../tools/engine.ts";
+import { ensureImages } from "../tools/images.ts";
+
+/*
+ * Every test: `npm test`; those of some files: `npm test -- test/settings`. The tests boot real servers and run the real
+ * engine, so what they stand on is made first, in sight, and not inside some test's timeout.
+ */
+const root = join(import.meta.dirname, "..");
+const started = performance.now();
+const say = (line: string) =>
+  console.log(`[${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s] ${line}`);
+
+const chosen = process.argv.slice(2);
+const specs = globSync("test/**/*.spec.ts", { cwd: root })
+  .filter((file) => chosen.length === 0 || chosen.some((part) => file.startsWith(part)))
+  .sort(slowLast);
+
+await ensureContainers(say);
+await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
+const mocha = join(root, "node_modules/mocha/bin/mocha.js");
+const child = spawn(process.execPath, [mocha, ...specs], { cwd: root, stdio: "inherit" });
+child.once("close", (code) => {
+  process.exitCode = code ?? 1;
+});
+
+/** Pure tests answer in seconds, so they come before those with servers, and the whole journey comes last. */
+function slowLast(a: string, b: string): number {
+  const weight = (file: string) =>
+    file.startsWith("test/e2e") ? 3 : file.includes(".real.") ? 2 : file.includes(".engine.") ? 1 : 0;
+  return weight(a) - weight(b) || a.localeCompare(b);
+}
