@@ -1,6 +1,6 @@
-import { execa } from "execa";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
 import { type Report, step, ToolError } from "./report.ts";
 
 const ATTEMPTS = 5;
@@ -14,7 +14,9 @@ export async function canInstall(): Promise<boolean> {
 
 /** Reads an `os-release` file. */
 export function isDebianLike(osRelease: string): boolean {
-  const ids = [...osRelease.matchAll(/^(?:ID|ID_LIKE)="?([^"\n]*)"?$/gm)].flatMap(([, value]) => value?.split(" ") ?? []);
+  const ids = [...osRelease.matchAll(/^(?:ID|ID_LIKE)="?([^"\n]*)"?$/gm)].flatMap(
+    ([, value]) => value?.split(" ") ?? [],
+  );
   return ids.includes("debian") || ids.includes("ubuntu");
 }
 
@@ -29,7 +31,9 @@ export async function install(packages: string[], report: Report): Promise<void>
     await apt(["update"]);
     const second = await apt(["install", "--no-install-recommends", ...packages]);
     if (second.exitCode !== 0) {
-      throw new ToolError(`apt-get could not install ${names}: ${lastError(second.output)}. Try: apt-get update && apt-get install ${names}`);
+      throw new ToolError(
+        `apt-get could not install ${names}: ${lastError(second.output)}. Try: apt-get update && apt-get install ${names}`,
+      );
     }
   });
 }
@@ -37,7 +41,12 @@ export async function install(packages: string[], report: Report): Promise<void>
 /** The lock on the package lists, unlike dpkg's, is not waited for by apt itself. */
 async function apt(args: string[]): Promise<{ exitCode: number; output: string }> {
   for (let attempt = 1; ; attempt++) {
-    const run = await execa("apt-get", [...COMMON, ...args], { env: ENVIRONMENT, all: true, reject: false, stdin: "ignore" });
+    const run = await execa("apt-get", [...COMMON, ...args], {
+      env: ENVIRONMENT,
+      all: true,
+      reject: false,
+      stdin: "ignore",
+    });
     if (run.exitCode === 0 || attempt === ATTEMPTS || !/Could not get lock/.test(run.all)) {
       return { exitCode: run.exitCode ?? 1, output: run.all };
     }

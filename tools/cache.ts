@@ -1,10 +1,10 @@
-import { execa } from "execa";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
 import type { Report } from "./report.ts";
 
 /** Folder for what can be made again, `${XDG_CACHE_HOME:-~/.cache}/bascule`. */

@@ -3,7 +3,14 @@ import { withLock } from "./cache.ts";
 import { openDocker } from "./containers.ts";
 import { buildEdge, buildServer } from "./images/build.ts";
 import { readMirror } from "./images/mirror.ts";
-import { type EdgeRecipe, edgeRecipe, type ImageName, type ServerRecipe, serverRecipe, tagOf } from "./images/recipe.ts";
+import {
+  type EdgeRecipe,
+  edgeRecipe,
+  type ImageName,
+  type ServerRecipe,
+  serverRecipe,
+  tagOf,
+} from "./images/recipe.ts";
 import { type Options, type Report, step } from "./report.ts";
 
 export { IMAGE_NAMES, type ImageName } from "./images/recipe.ts";

@@ -1,14 +1,19 @@
-import type Docker from "dockerode";
-import { execa } from "execa";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type Docker from "dockerode";
+import { execa } from "execa";
 import { canInstall, install } from "../apt.ts";
 import { withWorkDirectory } from "../cache.ts";
 import { type Options, type Report, reason, step, ToolError } from "../report.ts";
 import { type EdgeRecipe, IMAGE_LABEL, type ServerRecipe, tagOf } from "./recipe.ts";
 
 /** Builds one server image: with mmdebstrap as root on Debian or Ubuntu, else on top of Debian's official image. */
-export async function buildServer(docker: Docker, recipe: ServerRecipe, report: Report, options: Options): Promise<void> {
+export async function buildServer(
+  docker: Docker,
+  recipe: ServerRecipe,
+  report: Report,
+  options: Options,
+): Promise<void> {
   let failure = "needs root on Debian or Ubuntu";
   if (await hasMmdebstrap(report)) {
     try {
@@ -68,7 +73,13 @@ function bootstrap(docker: Docker, recipe: ServerRecipe, { signal }: Options): P
       `${sources}`,
     ];
     const env = { TMPDIR: directory, LC_ALL: "C.UTF-8" };
-    const run = await execa("mmdebstrap", args, { env, all: true, reject: false, stdin: "ignore", cancelSignal: signal });
+    const run = await execa("mmdebstrap", args, {
+      env,
+      all: true,
+      reject: false,
+      stdin: "ignore",
+      cancelSignal: signal,
+    });
     signal?.throwIfAborted();
     if (run.failed) {
       throw new Error(run.all?.split("\n").findLast((line) => /^(E|W): /.test(line)) ?? `exit code ${run.exitCode}`);
@@ -91,7 +102,11 @@ ${recipe.sources}END_OF_FILE
 apt-get update
 DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${recipe.packages.join(" ")}
 `;
-  return dockerBuild(docker, { base, tag: tagOf(recipe), name: recipe.name, scripts: [prepare, recipe.finish] }, options);
+  return dockerBuild(
+    docker,
+    { base, tag: tagOf(recipe), name: recipe.name, scripts: [prepare, recipe.finish] },
+    options,
+  );
 }
 
 /** Adds the packages of DNS, edge and certificate authority to the Debian 13 image. */

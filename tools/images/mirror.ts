@@ -15,7 +15,8 @@ const DEFAULT: Mirror = {
 };
 
 /** Settings without which this machine's mirror cannot be used; nothing else of its apt configuration is copied. */
-const COPIED = /^Acquire::(https?::Proxy(::[^ ]+)?|https?::(CAInfo|Verify-Peer|Verify-Host)|Check-Valid-Until|Check-Date) "[^"]+";$/i;
+const COPIED =
+  /^Acquire::(https?::Proxy(::[^ ]+)?|https?::(CAInfo|Verify-Peer|Verify-Host)|Check-Valid-Until|Check-Date) "[^"]+";$/i;
 
 /** Reads this machine's Debian mirrors and apt settings; the official mirrors where there is no apt or it is not Debian's. */
 export async function readMirror(): Promise<Mirror> {
@@ -42,5 +43,7 @@ export function parseMirror(targets: string, settings: string): Mirror {
 
 /** Before the first `apt-get update` the origin is not known yet; then the address has to tell. */
 function isDebian(uri: string, origin: string): boolean {
-  return origin === "Debian" || (!/^\w/.test(origin) && /\/debian(-security)?\/?$/.test(uri) && !uri.includes("docker"));
+  return (
+    origin === "Debian" || (!/^\w/.test(origin) && /\/debian(-security)?\/?$/.test(uri) && !uri.includes("docker"))
+  );
 }
