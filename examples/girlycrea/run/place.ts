@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -40,4 +40,16 @@ export function restoreStackFile(place: Place): void {
 
 export function forget(place: Place): void {
   rmSync(place.folder, { recursive: true, force: true });
+}
+
+/**
+ * A project folder of its own for a run beside others (tests, measurements): the program is this checkout's, the stack file
+ * a copy, so that two runs never write the same one.
+ */
+export function separateProject(folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  for (const shared of ["index.ts", "package.json", "node_modules", "examples"])
+    symlinkSync(join(ROOT, shared), join(folder, shared));
+  for (const own of ["Pulumi.yaml", `Pulumi.${STACK}.yaml`]) copyFileSync(join(ROOT, own), join(folder, own));
+  return folder;
 }
