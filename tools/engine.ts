@@ -18,6 +18,8 @@ export interface Engine {
 export interface EngineOptions extends Options {
   /** Addresses that hold the release's files, tried in turn. */
   releases?: string[];
+  /** Folders to look for Go in besides PATH. */
+  goFolders?: string[];
 }
 
 /** Finds an engine that fits on PATH or in the cache, else downloads it, else builds it with Go. */
@@ -67,7 +69,7 @@ async function fetchEngine(report: Report, options: EngineOptions): Promise<Engi
     options.signal?.throwIfAborted();
     failure = reason(error);
   }
-  const go = await findGo();
+  const go = await findGo(options.goFolders ?? ["/usr/local/go/bin"]);
   if (!go) {
     throw new ToolError(
       `the Pulumi engine ${ENGINE_VERSION} cannot be downloaded (${failure}), and there is no Go 1.21 or later to build it with. ` +

@@ -33,10 +33,10 @@ export interface Go {
   toolchain: "local" | "auto";
 }
 
-/** The newest Go on PATH or at its usual place that can build the engine. */
-export async function findGo(): Promise<Go | undefined> {
+/** The newest Go on PATH or in `folders` that can build the engine. */
+export async function findGo(folders: string[]): Promise<Go | undefined> {
   let best: { path: string; minor: number } | undefined;
-  for (const path of await findAll("go", ["/usr/local/go/bin"])) {
+  for (const path of await findAll("go", folders)) {
     const run = await execa(path, ["env", "GOVERSION"], { env: { GOTOOLCHAIN: "local" }, reject: false });
     const minor = Number(/^go1\.(\d+)/.exec(run.stdout ?? "")?.[1] ?? 0);
     if (minor >= GO_OLDEST && minor > (best?.minor ?? 0)) {
