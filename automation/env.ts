@@ -4,27 +4,51 @@ import { execa } from "execa";
 import { z } from "zod";
 import { OperatorError, refusal } from "./errors.ts";
 import { stackFolder } from "./folders.ts";
+import { holdForward } from "./forward.ts";
 import type { Report } from "./report.ts";
-import { engineEnvironment, type SessionOptions } from "./session.ts";
+import { engineEnvironment, openStackSession, type SessionOptions } from "./session.ts";
 import { isLocal, openStackFile } from "./stack-file.ts";
 
 /** Seconds without a call after which the detached helpers of `bascule env` end by themselves. */
 const IDLE_SECONDS = 1_800;
 
-const cacheSchema = z.object({ variables: z.record(z.string(), z.string()), pid: z.number().optional() });
+const helpersSchema = z.object({
+  variables: z.record(z.string(), z.string()),
+  standIns: z.number().optional(),
+  forward: z.number().optional(),
+});
+type Helpers = z.infer<typeof helpersSchema>;
 
 /**
- * The variables that make plain `pulumi` work on a stack; starts the stand-ins detached where they are needed and makes the
- * stack if it is a local one that does not exist yet. Run again, it finds what runs already.
+ * The variables that make plain `pulumi` work on a stack. Starts the stand-ins and the way to the database as processes of their
+ * own, where they are needed, and makes the stack if it is a local one that does not exist yet. Run again, it finds what runs.
  */
 export async function stackEnvironment(options: SessionOptions, report: Report): Promise<Record<string, string>> {
-  const cacheFile = join(stackFolder(options.cwd, options.stack), `environment-${options.plugins}.json`);
-  const known = stillAlive(cacheFile);
-  if (known) return known;
+  const file = join(stackFolder(options.cwd, options.stack), `environment-${options.plugins}.json`);
+  const known = readHelpers(file);
+  const helpers = known?.standIns && alive(known.standIns) ? known : await startEngineHelpers(options, report);
+  if (helpers.forward === undefined || !alive(helpers.forward))
+    helpers.forward = await openWay(options, helpers, report);
+  writeFileSync(file, JSON.stringify(helpers), { mode: 0o600 });
+  return helpers.variables;
+}
+
+async function startEngineHelpers(options: SessionOptions, report: Report): Promise<Helpers> {
   const { variables, standIns } = await engineEnvironment(options, report, IDLE_SECONDS);
   if (isLocal(openStackFile(options.cwd, options.stack))) await ensureStack(options, variables);
-  writeFileSync(cacheFile, JSON.stringify({ variables, pid: standIns?.pid }), { mode: 0o600 });
-  return variables;
+  return { variables, standIns: standIns?.pid };
+}
+
+/** Nothing to open before the first `up`: there is no server yet, and perhaps no settings. */
+async function openWay(options: SessionOptions, { variables }: Helpers, report: Report): Promise<number | undefined> {
+  const { exitCode, stdout } = await execa("pulumi", ["stack", "output", "--json", "--non-interactive"], {
+    cwd: options.cwd,
+    env: variables,
+    reject: false,
+  });
+  if (exitCode !== 0 || !("serverAddress" in JSON.parse(stdout))) return undefined;
+  report.line("opening the way to the database");
+  return holdForward(await openStackSession(options, variables), IDLE_SECONDS);
 }
 
 /**
@@ -32,21 +56,23 @@ export async function stackEnvironment(options: SessionOptions, report: Report):
  * @throws OperatorError for a stack that is not on the local cloud: its state is nobody's to throw away
  */
 export function forgetLocalStack(options: SessionOptions): void {
-  if (
-    !isLocal(openStackFile(options.cwd, options.stack)) &&
-    existsSync(join(stackFolder(options.cwd, options.stack), "backend"))
-  ) {
+  if (!isLocal(openStackFile(options.cwd, options.stack))) {
     throw refusal(
       `stack '${options.stack}' is not on the local cloud; its state stays`,
       `pulumi destroy --stack ${options.stack}`,
     );
   }
   const folder = stackFolder(options.cwd, options.stack);
-  for (const file of readdirSync(folder).filter((name) => name.startsWith("environment-"))) {
-    const { pid } = cacheSchema.parse(JSON.parse(readFileSync(join(folder, file), "utf8")));
-    if (pid !== undefined && alive(pid)) process.kill(pid, "SIGTERM");
+  for (const name of readdirSync(folder).filter((entry) => entry.startsWith("environment-"))) {
+    const helpers = readHelpers(join(folder, name));
+    for (const pid of [helpers?.standIns, helpers?.forward])
+      if (pid !== undefined && alive(pid)) process.kill(pid, "SIGTERM");
   }
   rmSync(folder, { recursive: true, force: true });
+}
+
+function readHelpers(file: string): Helpers | null {
+  return existsSync(file) ? helpersSchema.parse(JSON.parse(readFileSync(file, "utf8"))) : null;
 }
 
 function alive(pid: number): boolean {
@@ -55,12 +81,6 @@ function alive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-function stillAlive(cacheFile: string): Record<string, string> | null {
-  if (!existsSync(cacheFile)) return null;
-  const { variables, pid } = cacheSchema.parse(JSON.parse(readFileSync(cacheFile, "utf8")));
-  return pid !== undefined && alive(pid) ? variables : null;
 }
 
 async function ensureStack(options: SessionOptions, variables: Record<string, string>): Promise<void> {

@@ -87,27 +87,32 @@ function localVariables(options: SessionOptions): Record<string, string> {
   };
 }
 
-/** Opens a stack that exists; never makes one, so a misspelt name cannot. */
+/** Opens a stack that exists, with plugins of its own for as long as the session lasts. */
 export async function openSession(options: SessionOptions, report: Report): Promise<Session> {
   const environment = await engineEnvironment(options, report, 600);
   const close = () => {
     if (environment.standIns) process.kill(environment.standIns.pid, "SIGTERM");
   };
   try {
-    // The SDK looks for the engine on our own PATH, not on the one it hands to the engine.
-    process.env.PATH = environment.variables.PATH;
-    const stack = await LocalWorkspace.selectStack(
-      { stackName: options.stack, workDir: options.cwd },
-      {
-        pulumiCommand: await PulumiCommand.get({ skipVersionCheck: true }),
-        envVars: { ...environment.variables, PULUMI_EXPERIMENTAL: "true" },
-      },
-    );
-    return { stack, ...(await readConfig(stack)), file: openStackFile(options.cwd, options.stack), close };
+    return { ...(await openStackSession(options, environment.variables)), close };
   } catch (error) {
     close();
     throw explain(error, options.stack);
   }
+}
+
+/** A session in an environment that is there already. Never makes a stack, so a misspelt name cannot. */
+export async function openStackSession(options: SessionOptions, variables: Record<string, string>): Promise<Session> {
+  // The SDK looks for the engine on our own PATH, not on the one it hands to the engine.
+  process.env.PATH = variables.PATH;
+  const stack = await LocalWorkspace.selectStack(
+    { stackName: options.stack, workDir: options.cwd },
+    {
+      pulumiCommand: await PulumiCommand.get({ skipVersionCheck: true }),
+      envVars: { ...variables, PULUMI_EXPERIMENTAL: "true" },
+    },
+  );
+  return { stack, ...(await readConfig(stack)), file: openStackFile(options.cwd, options.stack), close: () => {} };
 }
 
 async function readConfig(stack: Stack): Promise<Pick<Session, "settings" | "secrets">> {
