@@ -107,7 +107,6 @@ export class Journey {
   }
 
   async #buildBlue(say: Say): Promise<void> {
-    execFileSync(process.execPath, [join(ROOT, "examples/girlycrea/app/build.ts")], { stdio: "pipe" });
     this.#blue = await createBlue({
       ...made(this.#cloud),
       stateDirectory: join(this.#place.folder, "blue"),
