@@ -11,14 +11,14 @@ const CLIENTS: Record<string, string> = {
 };
 
 /** Makes sure that the client programs are there: installs what is missing where that is allowed, else says how. */
-export async function ensureClients(report: Report): Promise<void> {
+export async function ensureClients(report: Report, mayInstall = canInstall): Promise<void> {
   const missing = await missingClients();
   if (missing.length === 0) {
     return;
   }
   const packages = [...new Set(missing.map((name) => CLIENTS[name] ?? name))];
   const names = missing.join(", ");
-  if (!(await canInstall())) {
+  if (!(await mayInstall())) {
     throw new ToolError(`not found on PATH: ${names}. Install with: sudo apt-get install ${packages.join(" ")}`);
   }
   report(`not found on PATH: ${names}`);

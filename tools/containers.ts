@@ -23,33 +23,35 @@ export interface Containers {
   started: boolean;
 }
 
+/** What the search for an engine depends on, besides `DOCKER_HOST`. */
+interface Machine {
+  socket: string;
+  mayInstall(): Promise<boolean>;
+}
+
+const MACHINE: Machine = { socket: SOCKET, mayInstall: canInstall };
+
 /** Makes sure that a Docker engine answers: the one there is, else, as root on Debian or Ubuntu, a new one. */
-export async function ensureContainers(report: Report): Promise<Containers> {
-  const socket = process.env.DOCKER_HOST || `unix://${SOCKET}`;
-  const state = await probe();
+export async function ensureContainers(report: Report, machine: Machine = MACHINE): Promise<Containers> {
+  const socket = process.env.DOCKER_HOST || `unix://${machine.socket}`;
+  const state = await probe(machine.socket);
   if (state.answers) {
     return { socket, started: false };
   }
-  if (process.env.DOCKER_HOST) {
-    throw new ToolError(
-      `DOCKER_HOST is ${process.env.DOCKER_HOST}, and no Docker engine answers there (${state.reason}). ` +
-        "Start that engine, or use this machine's: unset DOCKER_HOST",
-    );
-  }
-  if (state.denied) {
-    const user = userInfo().username;
-    throw new ToolError(
-      `user ${user} may not use the Docker engine at ${SOCKET}. Run: sudo usermod -aG docker ${user}, then log in again`,
-    );
-  }
-  if (!(await canInstall())) {
-    throw new ToolError(
-      `no Docker engine answers at ${SOCKET} (${state.reason}). ` +
-        "Start it: sudo systemctl start docker. If there is none yet: sudo apt-get install docker.io",
-    );
+  if (process.env.DOCKER_HOST || state.denied || !(await machine.mayInstall())) {
+    throw unreachable(state, machine.socket);
   }
   await withLock("containers", report, () => start(report));
   return { socket, started: true };
+}
+
+/** A client of the engine that is there; starts none. */
+export async function requireDocker(): Promise<Docker> {
+  const state = await probe(SOCKET);
+  if (!state.answers) {
+    throw unreachable(state, SOCKET);
+  }
+  return openDocker();
 }
 
 /** Stops the Docker engine if {@link ensureContainers} started it and nothing runs on it any more; no other engine. */
@@ -69,8 +71,8 @@ export async function stopContainers(report: Report): Promise<boolean> {
 }
 
 /** A client of the engine that `DOCKER_HOST` names, else of the one on this machine. */
-export function openDocker(): Docker {
-  return process.env.DOCKER_HOST ? new Docker() : new Docker({ socketPath: SOCKET });
+function openDocker(socketPath = SOCKET): Docker {
+  return process.env.DOCKER_HOST ? new Docker() : new Docker({ socketPath });
 }
 
 interface Probe {
@@ -79,12 +81,12 @@ interface Probe {
   reason: string;
 }
 
-async function probe(): Promise<Probe> {
+async function probe(socket: string): Promise<Probe> {
   try {
     const silence = sleep(PING_MS, undefined, { ref: false }).then(() => {
       throw new Error(`no answer in ${PING_MS / 1000} s`);
     });
-    await Promise.race([openDocker().ping(), silence]);
+    await Promise.race([openDocker(socket).ping(), silence]);
     return { answers: true, denied: false, reason: "" };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
@@ -92,8 +94,28 @@ async function probe(): Promise<Probe> {
   }
 }
 
+function unreachable(state: Probe, socket: string): ToolError {
+  const host = process.env.DOCKER_HOST;
+  if (host) {
+    return new ToolError(
+      `DOCKER_HOST is ${host}, and no Docker engine answers there (${state.reason}). ` +
+        "Start that engine, or use this machine's: unset DOCKER_HOST",
+    );
+  }
+  if (state.denied) {
+    const user = userInfo().username;
+    return new ToolError(
+      `user ${user} may not use the Docker engine at ${socket}. Run: sudo usermod -aG docker ${user}, then log in again`,
+    );
+  }
+  return new ToolError(
+    `no Docker engine answers at ${socket} (${state.reason}). ` +
+      "Start it: sudo systemctl start docker. If there is none yet: sudo apt-get install docker.io",
+  );
+}
+
 async function answers(): Promise<boolean> {
-  return (await probe()).answers;
+  return (await probe(SOCKET)).answers;
 }
 
 async function start(report: Report): Promise<void> {

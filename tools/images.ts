@@ -1,6 +1,6 @@
 import type Docker from "dockerode";
 import { withLock } from "./cache.ts";
-import { openDocker } from "./containers.ts";
+import { requireDocker } from "./containers.ts";
 import { buildEdge, buildServer } from "./images/build.ts";
 import { readMirror } from "./images/mirror.ts";
 import {
@@ -24,7 +24,7 @@ export interface ReadyImage {
 
 /** Makes sure that the named images exist, building what is missing; needs a Docker engine that answers. */
 export async function ensureImages(names: ImageName[], report: Report, options: Options = {}): Promise<ReadyImage[]> {
-  const docker = openDocker();
+  const docker = await requireDocker();
   const mirror = await readMirror();
   const edge = edgeRecipe(mirror);
   const wanted = names.map((name) => (name === "edge" ? edge : serverRecipe(name, mirror)));

@@ -124,9 +124,9 @@ function renderSources(suite: string, mirror: Mirror): string {
   ].join("\n");
 }
 
-/** A proxy on the build machine's own loopback means nothing inside a server. */
+/** A proxy on the build machine's loopback, or a file of the build machine, means nothing inside a server. */
 function usableInServer(option: string): boolean {
-  return !/:\/\/(localhost|127\.|\[::1\])/.test(option);
+  return !/(\/\/|@)(localhost|127\.|\[::1\])|::CAInfo /.test(option);
 }
 
 function renderFinish(recipe: Omit<ServerRecipe, "finish">): string {
