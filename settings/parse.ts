@@ -77,7 +77,9 @@ const NOT_JSON = Symbol("not JSON");
 
 /** Objects arrive as JSON text, everything else as it was typed. */
 function rawValue(schema: z.ZodType, text: string | undefined): unknown {
-  if (text === undefined || !objectShape(schema)) return text;
+  // Pulumi.yaml declares every key with an empty default, or the engine would report a missing one before us, without a remedy.
+  if (text === undefined || text === "") return undefined;
+  if (!objectShape(schema)) return text;
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? value : NOT_JSON;

@@ -38,6 +38,17 @@ const domainInZone: Rule = ({ domain, zone }) =>
       ]
     : [];
 
+/** `green.<zone>` is the server's own name, by which probes reach it whatever the weight. */
+const domainIsNotTheServers: Rule = ({ domain, zone }) =>
+  domain && zone && domain === `green.${zone}`
+    ? [
+        problem(
+          "bascule:domain",
+          `got "${domain}", which is the server's own name; allowed: another name in ${zone}. Set it: ${setCommand("bascule:domain", `www.${zone}`)}`,
+        ),
+      ]
+    : [];
+
 const privateNetwork: Rule = ({ network }) => {
   const cidr = network && parseCidr(network.cidr);
   const subnet = network && parseCidr(network.subnet);
@@ -183,6 +194,7 @@ const ownVariables: Rule = ({ app }) =>
 
 const RULES: readonly Rule[] = [
   domainInZone,
+  domainIsNotTheServers,
   recordCarriesAllOrNothing,
   recordIdNeedsRecord,
   privateNetwork,

@@ -1,0 +1,46 @@
+import * as pulumi from "@pulumi/pulumi";
+import { renderPgBouncer } from "../provisioning/pgbouncer/render.ts";
+import { HostService } from "./host-service.ts";
+import type { Server } from "./server.ts";
+
+export interface PgBouncerArgs {
+  server: Server;
+  debian: 12 | 13;
+  database: string;
+  /** Role that clients and PgBouncer itself log in as. */
+  role: string;
+  /** Secret; of that role. */
+  password: pulumi.Output<string>;
+  /** Connections kept to PostgreSQL. A change reloads, no client is dropped. */
+  poolSize: number;
+  /** Clients accepted at the same time. A change reloads. */
+  maxClientConnections: number;
+}
+
+const PORT = 6432;
+
+/** Connection pool on loopback, in transaction mode. */
+export class PgBouncer extends pulumi.ComponentResource {
+  /** Secret; what the application connects to. */
+  readonly url: pulumi.Output<string>;
+
+  constructor(name: string, args: PgBouncerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("bascule:database:PgBouncer", name, { poolSize: args.poolSize }, opts);
+    const bundle = args.password.apply((password) =>
+      renderPgBouncer({
+        port: PORT,
+        database: args.database,
+        user: args.role,
+        password,
+        poolSize: args.poolSize,
+        maxClientConnections: args.maxClientConnections,
+        debian: args.debian,
+      }),
+    );
+    new HostService(`${name}-service`, { server: args.server, service: "pgbouncer", bundle }, { parent: this });
+    this.url = pulumi.secret(
+      pulumi.interpolate`postgresql://${args.role}:${args.password}@127.0.0.1:${PORT}/${args.database}`,
+    );
+    this.registerOutputs({ port: PORT });
+  }
+}

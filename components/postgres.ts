@@ -1,0 +1,147 @@
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { renderPostgres } from "../provisioning/postgres/render.ts";
+import { openForward } from "../provisioning/ssh/forward.ts";
+import { HostService } from "./host-service.ts";
+import type { Server } from "./server.ts";
+
+export interface PostgresArgs {
+  server: Server;
+  /** Memory of the server that PostgreSQL may count on. A change restarts PostgreSQL. */
+  memoryMiB: pulumi.Input<number>;
+  cores: pulumi.Input<number>;
+  /** The version the image ships; another one is a move, not an update. */
+  version: 15 | 17;
+  /** A change REPLACES the database: its data is lost. */
+  database: string;
+  /** Owner of the database; the application connects as it. */
+  role: string;
+  /** Names of extensions to create in the database. */
+  extensions: string[];
+  /** A change restarts PostgreSQL (about 2 s). */
+  maxConnections: number;
+  /** Loopback port of this machine that leads to the server's PostgreSQL. */
+  forwardPort: number;
+}
+
+/** Extensions that work only when the server loads their library at start. */
+const PRELOADED = ["pg_stat_statements"];
+const ADMIN = "bascule";
+
+/** PostgreSQL with one database and its owner; it listens on loopback only and is reached through SSH. */
+export class Postgres extends pulumi.ComponentResource {
+  /** Secret; of the role that owns the database. */
+  readonly password: pulumi.Output<string>;
+  /** The server runs with this configuration; the database may still be on its way. */
+  readonly service: HostService;
+
+  constructor(name: string, args: PostgresArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("bascule:database:Postgres", name, { version: args.version, database: args.database }, opts);
+    const adminPassword = this.createPassword(`${name}-admin-password`);
+    this.password = this.createPassword(`${name}-password`);
+    this.service = this.createService(name, args, adminPassword);
+    const provider = this.createProvider(name, args, adminPassword);
+    this.createObjects(name, args, provider);
+    this.registerOutputs({ database: args.database, role: args.role });
+  }
+
+  private createPassword(name: string): pulumi.Output<string> {
+    // Letters and digits only: the password goes into connection strings and configuration files.
+    return new random.RandomPassword(name, { length: 32, special: false }, { parent: this }).result;
+  }
+
+  private createService(name: string, args: PostgresArgs, adminPassword: pulumi.Output<string>): HostService {
+    const bundle = pulumi.all([args.memoryMiB, args.cores, adminPassword]).apply(([memoryMiB, cores, password]) =>
+      renderPostgres({
+        version: args.version,
+        memoryMiB,
+        cores,
+        maxConnections: args.maxConnections,
+        adminUser: ADMIN,
+        adminPassword: password,
+        preload: args.extensions.filter((extension) => PRELOADED.includes(extension)),
+      }),
+    );
+    return new HostService(`${name}-service`, { server: args.server, service: "postgres", bundle }, { parent: this });
+  }
+
+  private createProvider(name: string, args: PostgresArgs, adminPassword: pulumi.Output<string>): postgresql.Provider {
+    return new postgresql.Provider(
+      `${name}-connection`,
+      {
+        host: "127.0.0.1",
+        port: this.openPort(args),
+        username: ADMIN,
+        password: adminPassword,
+        database: "postgres",
+        // The certificate is the cluster's own; who is at the other end is proven by the SSH host key.
+        sslmode: "require",
+        superuser: true,
+      },
+      { parent: this },
+    );
+  }
+
+  /**
+   * The forward is opened here, inside an apply, because only then the server is known and runs: it makes no resource. It stays
+   * open until the program ends. A preview makes no connection, so the number alone is enough, and known from the start.
+   */
+  private openPort({ server, forwardPort }: PostgresArgs): pulumi.Output<number> {
+    if (pulumi.runtime.isDryRun()) return pulumi.output(forwardPort);
+    return pulumi.unsecret(
+      pulumi
+        .all([this.service.hash, server.address, server.privateKey, server.hostKey])
+        .apply(async ([, host, privateKey, hostKey]) => {
+          const { user } = server;
+          await openForward({ host, user, privateKey, hostKey, localPort: forwardPort, remotePort: 5432 });
+          return forwardPort;
+        }),
+    );
+  }
+
+  private createObjects(name: string, args: PostgresArgs, provider: postgresql.Provider): void {
+    // A new server has an empty PostgreSQL: what is in state was lost with the old one and must be made again.
+    const { machine } = args.server;
+    const options = { parent: this, provider, deletedWith: machine, replaceWith: [machine] };
+    const role = new postgresql.Role(
+      `${name}-role`,
+      { name: args.role, login: true, password: this.password },
+      options,
+    );
+    const database = new postgresql.Database(
+      `${name}-database`,
+      {
+        name: args.database,
+        owner: role.name,
+        encoding: "UTF8",
+        template: "template0",
+        // The one collation that no update of the C library ever changes: indexes stay valid.
+        lcCollate: "C.UTF-8",
+        lcCtype: "C.UTF-8",
+      },
+      options,
+    );
+    for (const extension of args.extensions) {
+      const suffix = extension.replaceAll("_", "-");
+      new postgresql.Extension(`${name}-extension-${suffix}`, { name: extension, database: database.name }, options);
+    }
+    // Debian lets every role connect to every database; here only the owner may.
+    const nobodyElse = new postgresql.Grant(
+      `${name}-revoke-public`,
+      { database: database.name, role: "public", objectType: "database", privileges: [] },
+      options,
+    );
+    new postgresql.Grant(
+      `${name}-grant-role`,
+      {
+        database: database.name,
+        role: role.name,
+        objectType: "database",
+        privileges: ["CONNECT", "CREATE", "TEMPORARY"],
+      },
+      // Both change the same row of pg_database: at the same time one of them fails.
+      { ...options, dependsOn: [nobodyElse] },
+    );
+  }
+}

@@ -1,0 +1,143 @@
+import * as pulumi from "@pulumi/pulumi";
+import { renderBase } from "../provisioning/base/render.ts";
+import { renderHostctl } from "../provisioning/hostctl/render.ts";
+import { packagesFor } from "../provisioning/packages.ts";
+import type { Secrets } from "../settings/load.ts";
+import type { Settings } from "../settings/schema.ts";
+import { App, instancePorts } from "./app.ts";
+import { readArtefact } from "./artefact.ts";
+import { Firewall } from "./firewall.ts";
+import { HostService } from "./host-service.ts";
+import { type Naming, stackNaming } from "./naming.ts";
+import { Network } from "./network.ts";
+import { Nginx } from "./nginx.ts";
+import { PgBouncer } from "./pgbouncer.ts";
+import { Postgres } from "./postgres.ts";
+import { Redis } from "./redis.ts";
+import { Server } from "./server.ts";
+import { lookUpServerSize, type ServerSize } from "./server-type.ts";
+
+export interface SingleVpsArgs {
+  /** Checked settings, without secrets. */
+  settings: Settings;
+  /** Values that stay Outputs. */
+  secrets: Secrets;
+}
+
+const DEBIAN = { "debian-12": 12, "debian-13": 13 } as const;
+
+/** A whole production on one server: database, pool, cache, application and Nginx, ready but without traffic. */
+export class SingleVps extends pulumi.ComponentResource {
+  readonly server: Server;
+  /** Name of this server alone, whatever the weight. */
+  readonly hostname: string;
+
+  constructor(name: string, args: SingleVpsArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { settings } = args;
+    super("bascule:topology:SingleVps", name, { domain: settings.domain, image: settings.server.image }, opts);
+    this.hostname = `${name}.${settings.zone}`;
+    const size = lookUpServerSize(settings, { parent: this });
+    this.server = this.createServer(name, args, stackNaming(), size);
+    const base = this.createBase(name, settings);
+    this.createServices(name, args, size, base);
+    this.registerOutputs({ address: this.server.address });
+  }
+
+  private createServer(
+    name: string,
+    { settings, secrets }: SingleVpsArgs,
+    naming: Naming,
+    size: pulumi.Output<ServerSize>,
+  ): Server {
+    const { network, access, server } = settings;
+    const privateNetwork = new Network(`${name}-network`, { naming, ...network }, { parent: this });
+    const firewall = new Firewall(`${name}-firewall`, { naming, adminCidrs: access.adminCidrs }, { parent: this });
+    return new Server(
+      `${name}-server`,
+      {
+        naming,
+        ...server,
+        // Through the size, so that nothing is ordered of a type the location does not sell.
+        type: size.apply(() => server.type),
+        user: access.user,
+        sshPublicKey: settings.sshPublicKey,
+        sshPrivateKey: secrets.sshPrivateKey,
+        firewallId: firewall.firewallId,
+        subnetId: privateNetwork.subnetId,
+        reverseName: this.hostname,
+      },
+      { parent: this },
+    );
+  }
+
+  /** First hostctl itself, so that every later bundle meets the version it was written for, then all packages at once. */
+  private createBase(name: string, { server: { image } }: Settings): HostService {
+    const { server } = this;
+    const debian = DEBIAN[image];
+    const hostctl = new HostService(
+      `${name}-hostctl`,
+      { server, service: "hostctl", bundle: renderHostctl() },
+      { parent: this, dependsOn: [server.ready] },
+    );
+    const packages = packagesFor(debian, ["postgres", "pgbouncer", "redis", "tls", "app", "nginx"]);
+    return new HostService(
+      `${name}-base`,
+      { server, service: "base", bundle: renderBase({ packages, debian }), timeout: "15m" },
+      { parent: this, dependsOn: [hostctl] },
+    );
+  }
+
+  /**
+   * At most three SSH connections at a time: sshd drops unauthenticated ones at random from ten on, and a small server does
+   * not get faster by more. PostgreSQL, cache and certificate run side by side, the pool takes PostgreSQL's place.
+   */
+  private createServices(
+    name: string,
+    { settings, secrets }: SingleVpsArgs,
+    size: pulumi.Output<ServerSize>,
+    base: HostService,
+  ): void {
+    const { server } = this;
+    const debian = DEBIAN[settings.server.image];
+    const afterBase = { parent: this, dependsOn: [base] };
+    const postgres = new Postgres(
+      `${name}-postgres`,
+      { server, memoryMiB: size.postgresMiB, cores: size.cores, ...settings.postgres },
+      afterBase,
+    );
+    const redis = new Redis(`${name}-redis`, { server, debian, ...settings.redis }, afterBase);
+    const { database, role } = settings.postgres;
+    const pgbouncer = new PgBouncer(
+      `${name}-pgbouncer`,
+      { server, debian, database, role, password: postgres.password, ...settings.pgbouncer },
+      { parent: this, dependsOn: [postgres.service] },
+    );
+    const app = new App(
+      `${name}-app`,
+      {
+        server,
+        debian,
+        app: settings.app,
+        artefact: readArtefact(settings.app.artefact),
+        databaseUrl: pgbouncer.url,
+        redisUrl: redis.url,
+        secrets: secrets.appSecrets,
+      },
+      { parent: this, dependsOn: [postgres, pgbouncer, redis] },
+    );
+    new Nginx(
+      `${name}-nginx`,
+      {
+        server,
+        debian,
+        domains: [settings.domain, this.hostname],
+        zone: settings.zone,
+        acme: settings.acme,
+        acmeDnsToken: secrets.acmeDnsToken,
+        upstreamPorts: instancePorts(settings.app),
+        upstream: app,
+      },
+      afterBase,
+    );
+  }
+}

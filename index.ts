@@ -1,0 +1,34 @@
+import { Dns } from "./components/dns.ts";
+import { stackNaming } from "./components/naming.ts";
+import { SingleVps } from "./components/single-vps.ts";
+import { Traffic } from "./components/traffic.ts";
+import { lookUpZone } from "./components/zone.ts";
+import { loadSettings } from "./settings/load.ts";
+
+const { settings, secrets } = loadSettings();
+
+const green = new SingleVps("green", { settings, secrets });
+const zone = await lookUpZone(settings.zone);
+const dns = new Dns("dns", { zone, addresses: { green: green.server.address } });
+// Last, and only when everything on the server answered its probes.
+new Traffic(
+  "traffic",
+  {
+    naming: stackNaming(),
+    zone,
+    domain: settings.domain,
+    traffic: settings.traffic,
+    addresses: { blue: settings.blue.address, green: green.server.address },
+    healthPath: settings.app.healthPath,
+  },
+  { dependsOn: [green, dns] },
+);
+
+export const serverAddress = green.server.address;
+export const domain = settings.domain;
+export const weight = settings.traffic.weight;
+export const steering = settings.traffic.steering;
+export const greenUrl = `https://${green.hostname}`;
+export const deployUser = settings.access.user;
+export const hostKey = green.server.hostKey;
+export const forwardPort = settings.postgres.forwardPort;

@@ -1,0 +1,95 @@
+import * as pulumi from "@pulumi/pulumi";
+import { parseSettings } from "./parse.ts";
+import { type SettingProblem, SettingsError, setCommand, setSecretCommand } from "./problems.ts";
+import { type SecretKey, type Settings, secretDocs } from "./schema.ts";
+
+/** Values that never leave an Output: Pulumi encrypts them wherever they go. */
+export interface Secrets {
+  /** Private half of the deploying key. */
+  sshPrivateKey: pulumi.Output<string>;
+  /** Cloudflare token for the DNS challenge, handed to the server. */
+  acmeDnsToken: pulumi.Output<string>;
+  /** The application's secret environment variables. */
+  appSecrets: pulumi.Output<Record<string, string>>;
+}
+
+/**
+ * Reads the stack's configuration; nothing else of the program does.
+ *
+ * @throws pulumi.RunError, which the engine prints without a stack trace, with every problem on a line of its own.
+ */
+export function loadSettings(): { settings: Settings; secrets: Secrets } {
+  const all = pulumi.runtime.allConfig();
+  const encrypted = encryptedKeys();
+  try {
+    refuseMisplacedSecrets(all, encrypted);
+    const settings = parseSettings(withoutSecrets(all));
+    const config = new pulumi.Config("bascule");
+    return {
+      settings,
+      secrets: {
+        sshPrivateKey: config.requireSecret("sshPrivateKey"),
+        acmeDnsToken: config.requireSecret("acmeDnsToken"),
+        appSecrets:
+          config.getSecretObject<Record<string, string>>("appSecrets")?.apply(checkedAppSecrets) ??
+          pulumi.secret<Record<string, string>>({}),
+      },
+    };
+  } catch (error) {
+    throw error instanceof SettingsError ? new pulumi.RunError(error.message) : error;
+  }
+}
+
+/** Full names of the keys that are encrypted in the stack file; the language host passes them beside the configuration. */
+function encryptedKeys(): readonly string[] | undefined {
+  const text = process.env.PULUMI_CONFIG_SECRET_KEYS;
+  const keys: unknown = text ? JSON.parse(text) : undefined;
+  return Array.isArray(keys) ? keys.map(String) : undefined;
+}
+
+/**
+ * A secret in the clear ends up in version control; a secret inside a plain object would lose its protection here, as only
+ * whole keys are read as secrets. Pulumi.yaml could say `secret: true`, but the engine's own check then speaks first when the
+ * key is missing, without a remedy and without the other problems.
+ */
+function refuseMisplacedSecrets(all: Readonly<Record<string, string>>, encrypted: readonly string[] | undefined): void {
+  if (!encrypted) return;
+  const problems: SettingProblem[] = [];
+  for (const path of Object.keys(all).filter((key) => key.startsWith("bascule:"))) {
+    const doc = secretDocOf(path);
+    if (doc && !encrypted.includes(path)) {
+      problems.push({
+        path,
+        message: `${path}: stands in the clear; allowed: encrypted only. Set it: ${setSecretCommand(path, doc.example)}`,
+      });
+    }
+    if (!doc && encrypted.includes(path)) {
+      problems.push({
+        path,
+        message: `${path}: holds an encrypted value; allowed: secrets only in ${Object.keys(secretDocs).join(", ")}. Remove it and set it in plain: ${setCommand(path, "VALUE")}, or move it: ${setSecretCommand("bascule:appSecrets", "secrets.json")}`,
+      });
+    }
+  }
+  if (problems.length > 0) throw new SettingsError(problems);
+}
+
+function secretDocOf(path: string): (typeof secretDocs)[SecretKey] | undefined {
+  return new Map(Object.entries(secretDocs)).get(path.slice("bascule:".length));
+}
+
+/** The same map with every secret replaced, so that no message of the parser can hold one. */
+function withoutSecrets(all: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(all).map(([path, value]) => [path, secretDocOf(path) ? "[secret]" : value]));
+}
+
+/** Names only: a value that is not text must not show in a message. */
+function checkedAppSecrets(value: Record<string, string>): Record<string, string> {
+  const wrong = Object.entries(value).filter(
+    ([name, text]) => !/^[A-Z_][A-Z0-9_]*$/.test(name) || typeof text !== "string",
+  );
+  if (wrong.length === 0) return value;
+  const names = wrong.map(([name]) => name).join(", ");
+  throw new pulumi.RunError(
+    `bascule:appSecrets: got ${names}; allowed: ${secretDocs.appSecrets.allowed}. Set it: ${setSecretCommand("bascule:appSecrets", "secrets.json")}`,
+  );
+}
