@@ -1,0 +1,150 @@
+"""Long work as transient systemd units: it goes on when the SSH session ends, and is asked about later."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from .system import ROOT, Failure, at, environment, read_json, run, state_dir, write_json, write_whole
+
+TAIL = 20_000
+
+
+def unit_name(name: str) -> str:
+    return f"bascule-job-{name}.service"
+
+
+def job_dir(name: str) -> Path:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", name):
+        raise Failure("job", f"name {name!r}: lower-case letters, digits and - only")
+    return state_dir("jobs", name)
+
+
+def secrets_dir(name: str) -> Path:
+    return at("/run/bascule/jobs") / name
+
+
+def running(name: str) -> bool:
+    shown = run(["systemctl", "show", "-p", "ActiveState", "--value", unit_name(name)], 20)
+    return shown.output.strip() in ("active", "activating", "deactivating", "reloading")
+
+
+def start(name: str, text: bytes) -> dict[str, Any]:
+    folder = job_dir(name)
+    try:
+        request = json.loads(text)
+        script, secrets, user = request["script"], request.get("secrets", {}), request.get("user", "root")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Failure("job", 'standard input must be {"script": text, "secrets": {NAME: value}, "user": name}') from None
+    if running(name):
+        raise Failure("job", f"{name} is running; see: hostctl job status --name {name}")
+    wrong = [key for key in secrets if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", key)]
+    if wrong:
+        raise Failure("job", f"names of secrets {wrong}: letters, digits, _ . and - only")
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        raise Failure("job", f"no user {user} on this host") from None
+    owner = (account.pw_uid, account.pw_gid)
+    shutil.rmtree(folder, ignore_errors=True)
+    # The job's user must reach its script; everything else below is root's.
+    folder.mkdir(parents=True, exist_ok=True)
+    for parent in (state_dir(), state_dir("jobs"), folder):
+        parent.chmod(0o711)
+    write_whole(folder / "script", script.encode(), 0o500, owner)
+    write_whole(folder / "log", b"", 0o600)
+    private = secrets_dir(name)
+    shutil.rmtree(private, ignore_errors=True)
+    private.mkdir(parents=True, mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(private, *owner)
+    for key, value in secrets.items():
+        write_whole(private / key, str(value).encode(), 0o600, owner)
+    write_json(folder / "started.json", {"at": time.time(), "user": user})
+    launch(name, user, folder)
+    return {"name": name, "state": "running"}
+
+
+def launch(name: str, user: str, folder: Path) -> None:
+    variables = {**environment(user), "BASCULE_SECRETS": str(secrets_dir(name))}
+    hostctl = "/usr/local/sbin/hostctl" if str(ROOT) == "/" else str(at("/usr/local/sbin/hostctl"))
+    properties = {
+        "User": user,
+        "StandardOutput": f"append:{folder}/log",
+        "StandardError": f"append:{folder}/log",
+        "WorkingDirectory": "~",
+        # Run by root whatever the end was: writes down the exit code and removes the secrets.
+        "ExecStopPost": f"+{hostctl} job ended --name {name}",
+        "TimeoutStopSec": "20",
+    }
+    argv = ["systemd-run", "--quiet", "--collect", f"--unit={unit_name(name)}", "--service-type=exec"]
+    argv += [f"--property={key}={value}" for key, value in properties.items()]
+    argv += [f"--setenv={key}={value}" for key, value in variables.items()]
+    result = run([*argv, "/bin/bash", str(folder / "script")], 30)
+    if result.code != 0:
+        shutil.rmtree(secrets_dir(name), ignore_errors=True)
+        raise Failure("job", f"systemd-run: {result.output.strip()[-500:]}", 40)
+
+
+def ended(name: str) -> None:
+    """ExecStopPost of the unit; systemd says in the environment how the script ended."""
+    status = os.environ.get("EXIT_STATUS", "")
+    code = int(status) if status.isdigit() else None
+    done = os.environ.get("SERVICE_RESULT") == "success" and code == 0
+    write_json(job_dir(name) / "ended.json", {"at": time.time(), "exitCode": code, "reason": status, "done": done})
+    shutil.rmtree(secrets_dir(name), ignore_errors=True)
+
+
+def status(name: str) -> dict[str, Any]:
+    folder = job_dir(name)
+    started = read_json(folder / "started.json")
+    if started is None:
+        raise Failure("job", f"no job {name} on this host; see: hostctl job list")
+    alive = running(name)
+    end = read_json(folder / "ended.json")
+    answer: dict[str, Any] = {"name": name, "state": "running", "output": tail(folder / "log")}
+    if not alive:
+        # Neither running nor ended: the host went down under it.
+        answer["state"] = "done" if end and end["done"] else "failed"
+        answer["reason"] = end["reason"] if end else "the host was restarted"
+        if end and end["exitCode"] is not None:
+            answer["exitCode"] = end["exitCode"]
+    until = end["at"] if end else time.time()
+    answer["elapsed"] = round(until - started["at"], 1)
+    return answer
+
+
+def tail(path: Path) -> str:
+    try:
+        with open(path, "rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - TAIL))
+            return log.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def wait(name: str, seconds: float) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = status(name)
+        if answer["state"] != "running" or time.monotonic() > deadline:
+            return answer
+        time.sleep(0.2)
+
+
+def stop(name: str) -> dict[str, Any]:
+    job_dir(name)
+    run(["systemctl", "stop", unit_name(name)], 60)
+    return status(name)
+
+
+def listing() -> dict[str, Any]:
+    folder = state_dir("jobs")
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return {"jobs": [{key: value for key, value in status(name).items() if key != "output"} for name in names]}

@@ -1,0 +1,124 @@
+#!/usr/bin/python3 -I
+"""Fetches the certificate of /etc/bascule/tls/request.json by ACME DNS-01 when there is none, it is due, or the request changed.
+
+`obtain --check FOLDER` only reads the request in FOLDER. Prints what it did; nothing it prints is secret.
+"""
+
+from __future__ import annotations
+
+import calendar
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path("/etc/bascule/tls")
+# Account key and lego's own copies; kept, because a new account per certificate runs into the authority's limits.
+ACME = Path("/var/lib/bascule/acme")
+DAYS_30 = 30 * 86400
+
+
+def read(folder: Path) -> dict[str, Any]:
+    request = json.loads((folder / "request.json").read_text())
+    for key in ("domains", "email", "directory", "dnsApi", "zone"):
+        if not request.get(key):
+            sys.exit(f"{folder}/request.json lacks {key}")
+    return dict(request)
+
+
+def ask_openssl(chain: Path, *questions: str) -> str:
+    argv = ["openssl", "x509", "-in", str(chain), "-noout", *questions]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def why_due(request: dict[str, Any], chain: Path) -> str | None:
+    """The reason for a new certificate, or None. Due below a third of its life, but never while 30 days are left."""
+    if not chain.exists() or not chain.with_name("key.pem").exists():
+        return "there is none"
+    issued = chain.with_name("issued.json")
+    if not issued.exists() or json.loads(issued.read_text()) != identity(request):
+        return "the request changed"
+    try:
+        dates = dict(re.findall(r"(notBefore|notAfter)=(.+)", ask_openssl(chain, "-dates")))
+        names = set(re.findall(r"DNS:([^,\s]+)", ask_openssl(chain, "-ext", "subjectAltName")))
+    except subprocess.CalledProcessError:
+        return "the present one cannot be read"
+    start, end = (moment(dates[key]) for key in ("notBefore", "notAfter"))
+    left = end - time.time()
+    if not set(request["domains"]) <= names:
+        return "the present one lacks a domain"
+    return f"{left / 86400:.1f} days are left" if left < min(DAYS_30, (end - start) / 3) else None
+
+
+def moment(text: str) -> float:
+    return float(calendar.timegm(time.strptime(text, "%b %d %H:%M:%S %Y GMT")))
+
+
+def identity(request: dict[str, Any]) -> dict[str, Any]:
+    return {key: request[key] for key in ("domains", "directory")}
+
+
+def fetch(request: dict[str, Any]) -> Path:
+    """Runs lego; the folder of its results."""
+    hook = Path(__file__).with_name("dns-hook")
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", "EXEC_PATH": str(hook),
+        "EXEC_PROPAGATION_TIMEOUT": "120", "EXEC_POLLING_INTERVAL": "2",
+    }
+    if request.get("directoryCa"):
+        environment["LEGO_CA_CERTIFICATES"] = str(FOLDER / "directory-ca.pem")
+    argv = ["lego", "--accept-tos", "--path", str(ACME), "--email", request["email"], "--server", request["directory"],
+            # The hook itself waits until the record can be seen; lego's own test would ask the host's resolver for the
+            # zone's servers, which an intercepting resolver answers wrongly.
+            "--dns", "exec", "--dns.disable-cp", "--key-type", "ec256"]
+    for domain in request["domains"]:
+        argv += ["--domains", domain]
+    ACME.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for attempt in (1, 2, 3):
+        result = subprocess.run([*argv, "run"], env=environment, capture_output=True, text=True)
+        if result.returncode == 0:
+            return ACME / "certificates"
+        if attempt < 3:
+            time.sleep(3 * attempt)
+    tail = "\n".join((result.stdout + result.stderr).strip().splitlines()[-8:])
+    sys.exit(f"no certificate for {', '.join(request['domains'])} from {request['directory']}:\n{tail}")
+
+
+def put(path: Path, content: bytes, mode: int) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(temporary, path)
+
+
+def main(argv: list[str]) -> None:
+    if argv[:1] == ["--check"]:
+        read(Path(argv[1]))
+        return
+    request = read(FOLDER)
+    domain = request["domains"][0]
+    chain = FOLDER / domain / "fullchain.pem"
+    reason = why_due(request, chain)
+    if reason is None:
+        print(f"certificate of {domain}: still good")
+        return
+    results = fetch(request)
+    chain.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    put(chain.with_name("key.pem"), (results / f"{domain}.key").read_bytes(), 0o600)
+    put(chain, (results / f"{domain}.crt").read_bytes(), 0o644)
+    put(chain.with_name("issued.json"), json.dumps(identity(request)).encode(), 0o644)
+    print(f"certificate of {domain}: fetched, because {reason}")
+    # A reload keeps every connection; where nginx is not set up yet there is nobody to tell.
+    if subprocess.run(["systemctl", "is-active", "--quiet", "nginx.service"]).returncode == 0:
+        subprocess.run(["systemctl", "reload", "nginx.service"], check=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
