@@ -40,6 +40,14 @@ const copySchema = z.looseObject({ tables: z.number(), compared: z.number(), mis
 const moveSchema = z.looseObject({ seconds: z.number(), plan: z.array(z.string()) });
 
 type Say = (line: string) => void;
+
+/** One step of the main job. */
+interface Step {
+  id: string;
+  title: string;
+  work: (say: Say) => Promise<void>;
+}
+
 type Figures = Omit<RunReport, "result" | "reasons">;
 
 /** The main job: its steps in order, what they hand on to each other, and the figures of the report. */
@@ -61,36 +69,69 @@ export class Journey {
     this.#figures = noFigures(options);
   }
 
+  /** The steps in order. */
+  steps(): Step[] {
+    return [
+      { id: "tools", title: "Tools: container engine, Pulumi engine, server images", work: prepareTools },
+      { id: "cloud", title: "Local cloud", work: (say) => this.#startCloud(say) },
+      { id: "blue", title: "Blue: the old production", work: (say) => this.#buildBlue(say) },
+      { id: "users", title: "Users", work: () => this.#welcomeUsers() },
+      { id: "settings", title: "Green: settings of the stack", work: (say) => this.#configureGreen(say) },
+      { id: "up", title: "Green: pulumi up", work: (say) => this.#up(say) },
+      { id: "second-up", title: "Green: a second up changes nothing", work: (say) => this.#secondUp(say) },
+      { id: "refresh", title: "Green: a preview with refresh changes nothing", work: () => this.#refresh() },
+      { id: "copy", title: "Data: blue copied into green, writes held", work: (say) => this.#copyData(say, []) },
+      { id: "cutover", title: "Cutover: traffic onto green", work: (say) => this.#cutover(say) },
+      { id: "rollback", title: "Rollback: traffic back onto blue", work: (say) => this.#rollback(say) },
+      { id: "copy-again", title: "Data once more", work: (say) => this.#copyData(say, ["--discard-green-writes"]) },
+      { id: "cutover-again", title: "Cutover once more", work: (say) => this.#cutover(say) },
+      { id: "goodbye", title: "Users leave", work: (say) => this.#sendUsersHome(say) },
+      { id: "secrets", title: "Secrets in the clear", work: () => this.#lookForSecrets() },
+    ];
+  }
+
   /** For listr2: a title, the step, and the time it took in the title once it is done. */
   tasks(): ListrTask[] {
-    const steps: [string, (say: Say) => Promise<void>][] = [
-      ["Tools: container engine, Pulumi engine, server images", prepareTools],
-      ["Local cloud", (say) => this.#startCloud(say)],
-      ["Blue: the old production", (say) => this.#buildBlue(say)],
-      ["Users", () => this.#welcomeUsers()],
-      ["Green: pulumi up", (say) => this.#buildGreen(say)],
-      ["Green: a second up changes nothing", (say) => this.#secondUp(say)],
-      ["Green: a preview with refresh changes nothing", () => this.#refresh()],
-      ["Data: blue copied into green, writes held", (say) => this.#copyData(say, [])],
-      ["Cutover: traffic onto green", (say) => this.#cutover(say)],
-      ["Rollback: traffic back onto blue", (say) => this.#rollback(say)],
-      ["Data once more", (say) => this.#copyData(say, ["--discard-green-writes"])],
-      ["Cutover once more", (say) => this.#cutover(say)],
-      ["Users leave", (say) => this.#sendUsersHome(say)],
-      ["Secrets in the clear", () => this.#lookForSecrets()],
-    ];
-    return steps.map(([title, work]) => ({
-      title,
+    return this.steps().map((step) => ({
+      title: step.title,
       task: async (_context, task) => {
-        const started = performance.now();
-        await work((line) => {
+        const seconds = await this.#play(step, (line) => {
           task.output = line;
         });
-        const seconds = Math.round((performance.now() - started) / 100) / 10;
-        this.#figures.steps.push({ name: title, seconds });
-        task.title = `${title} (${seconds} s)`;
+        task.title = `${step.title} (${seconds} s)`;
       },
     }));
+  }
+
+  /** The steps up to and including one, for those who measure something from there. */
+  async playUntil(last: string, say: Say): Promise<void> {
+    for (const step of this.steps()) {
+      say(step.title);
+      await this.#play(step, say);
+      if (step.id === last) return;
+    }
+    throw new Error(`there is no step '${last}'`);
+  }
+
+  async #play(step: Step, say: Say): Promise<number> {
+    const started = performance.now();
+    await step.work(say);
+    const seconds = Math.round((performance.now() - started) / 100) / 10;
+    this.#figures.steps.push({ name: step.title, seconds });
+    return seconds;
+  }
+
+  /** The local cloud, the stack and the users, for those who measure. */
+  get cloud(): Cloud {
+    return made(this.#cloud);
+  }
+
+  get stack(): PulumiStack {
+    return made(this.#stack);
+  }
+
+  get users(): Users {
+    return made(this.#users);
   }
 
   report(): { report: RunReport; path: string } {
@@ -108,40 +149,41 @@ export class Journey {
 
   async #buildBlue(say: Say): Promise<void> {
     this.#blue = await createBlue({
-      ...made(this.#cloud),
+      ...this.cloud,
       stateDirectory: join(this.#place.folder, "blue"),
       report: say,
     });
   }
 
   async #welcomeUsers(): Promise<void> {
-    this.#users = startUsers(this.#place, made(this.#cloud), DOMAIN, this.#options.rate);
+    this.#users = startUsers(this.#place, this.cloud, DOMAIN, this.#options.rate);
     await sleep(2_000);
   }
 
-  /** Follows the engine's own lines, so that the longest step shows what it is doing. */
-  async #buildGreen(say: Say): Promise<void> {
+  async #configureGreen(say: Say): Promise<void> {
     const { plugins, steering } = this.#options;
-    const stack = await openStack(this.#place, this.#commands, plugins, say);
-    this.#stack = stack;
-    await configure(stack, made(this.#cloud), made(this.#blue), makeOperatorKey(this.#place), steering);
-    if (steering === "record") await bascule(this.#commands, this.#place, ["adopt", "--stack", STACK], say);
+    this.#stack = await openStack(this.#place, this.#commands, plugins, say);
+    await configure(this.#stack, this.cloud, made(this.#blue), makeOperatorKey(this.#place), steering);
+    if (steering === "record") await this.#bascule(["adopt"], say);
+  }
+
+  /** Follows the engine's own lines, so that the longest step shows what it is doing. */
+  async #up(say: Say): Promise<void> {
     const watched = watchArguments();
     try {
-      await stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
+      await this.stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
     } finally {
       this.#arguments = watched.stop();
     }
   }
 
   async #secondUp(say: Say): Promise<void> {
-    const stack = made(this.#stack);
-    await stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
-    this.#figures.secondUpChanges = await changesOfLastUpdate(stack);
+    await this.stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
+    this.#figures.secondUpChanges = await changesOfLastUpdate(this.stack);
   }
 
   async #refresh(): Promise<void> {
-    this.#figures.refreshChanges = await changesAfterRefresh(made(this.#stack));
+    this.#figures.refreshChanges = await changesAfterRefresh(this.stack);
   }
 
   /**
@@ -163,7 +205,7 @@ export class Journey {
 
   async #rollback(say: Say): Promise<void> {
     const blue = made(this.#blue);
-    const users = made(this.#users);
+    const { users } = this;
     await blue.holdWrites(false);
     const { seconds } = moveSchema.parse(JSON.parse(await this.#bascule(["rollback", "--json"], say)));
     const onGreen = users.orders().filter(({ side }) => side === "green");
@@ -175,13 +217,13 @@ export class Journey {
   }
 
   async #sendUsersHome(say: Say): Promise<void> {
-    this.#figures.users = await made(this.#users).stop();
+    this.#figures.users = await this.users.stop();
     say(`${this.#figures.users.requests} requests, ${this.#figures.users.failed} failed`);
   }
 
   /** State, logs, records, arguments: wherever this run wrote something, no secret of the stack may be readable. */
   async #lookForSecrets(): Promise<void> {
-    const stack = made(this.#stack);
+    const { stack } = this;
     const secrets = secretValues(await stack.pulumi(["stack", "export", "--show-secrets"]));
     if (secrets.size === 0) throw new Error("the stack has no secrets at all, so a search for them proves nothing");
     this.#figures.leaks = findLeaks(secrets, [
@@ -189,7 +231,7 @@ export class Journey {
       ...filesBelow(join(this.#place.folder, "users")),
       {
         where: "daemon.log of the local cloud",
-        text: readFileSync(join(made(this.#cloud).directory, "daemon.log"), "utf8"),
+        text: readFileSync(join(this.cloud.directory, "daemon.log"), "utf8"),
       },
       { where: "stack file", text: readFileSync(this.#place.stackFile, "utf8") },
       { where: "arguments of processes", text: [...this.#arguments].join("\n") },

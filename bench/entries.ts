@@ -1,0 +1,98 @@
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Docker from "dockerode";
+import { bascule } from "../examples/girlycrea/run/clearing.ts";
+import { createCommands } from "../examples/girlycrea/run/commands.ts";
+import { ROOT, STACK, separateProject } from "../examples/girlycrea/run/place.ts";
+import { type Say, timed, withScene } from "./scene.ts";
+
+export interface Figure {
+  value: number | string;
+  unit: string;
+}
+
+/** One measurement: a sentence for `--help`, and the figures with their units. */
+export interface Entry {
+  about: string;
+  run(say: Say, options: { steering: string }): Promise<Record<string, Figure>>;
+}
+
+const seconds = (value: number): Figure => ({ value, unit: "s" });
+
+export const entries: Record<string, Entry> = {
+  up: {
+    about: "pulumi up of a bare single VPS, a no-change up, a preview",
+    run: (say) =>
+      withScene("up", "settings", "load-balancer", say, async ({ journey: { stack } }) => {
+        const up = () => stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
+        return {
+          firstUpSeconds: seconds(await timed(up)),
+          noChangeUpSeconds: seconds(await timed(up)),
+          previewSeconds: seconds(await timed(() => stack.pulumi(["preview"]))),
+        };
+      }),
+  },
+  flip: {
+    about: "a weight change from command to all new requests on the other side, with users on it",
+    run: (say, { steering }) =>
+      withScene("flip", "up", steering, say, async ({ place, commands, journey }) => {
+        const args = ["cutover", "--stack", STACK, "--steps", "100", "--yes", "--json"];
+        const flip = await timed(() => bascule(commands, place, args, say));
+        const { requests, failed } = await journey.users.stop();
+        return {
+          steering: { value: steering, unit: "" },
+          seconds: seconds(flip),
+          failedRequests: { value: failed, unit: "requests" },
+          requests: { value: requests, unit: "requests" },
+        };
+      }),
+  },
+  memory: {
+    about: "resident memory of the local cloud's daemon, and of the servers of a whole run",
+    run: (say) =>
+      withScene("memory", "up", "load-balancer", say, async ({ place, journey }) => ({
+        daemonMiB: { value: await daemonMemory(place.instance, journey.cloud.memoryMiB), unit: "MiB" },
+        serversMiB: { value: await serverMemory(place.instance), unit: "MiB" },
+      })),
+  },
+  start: {
+    about: "a whole npm start with warm caches",
+    async run(say) {
+      const folder = await mkdtemp(join(tmpdir(), "bascule-bench-"));
+      const commands = createCommands();
+      const where = ["--name", "bench-start", "--project", separateProject(join(folder, "project"))];
+      try {
+        const script = (name: string) => join(ROOT, "examples/girlycrea", name);
+        const warm = await timed(() => commands.run(process.execPath, [script("start.ts"), ...where], { onLine: say }));
+        await commands.run(process.execPath, [script("stop.ts"), ...where]);
+        return { warmSeconds: seconds(warm) };
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  },
+};
+
+/** The daemon reports its own resident set; asked again after the work, when it is at its largest. */
+async function daemonMemory(instance: string, atStart: number): Promise<number> {
+  const answer = await createCommands().run(process.execPath, [
+    join(ROOT, "localcloud/bin.mjs"),
+    "status",
+    "--json",
+    "--name",
+    instance,
+  ]);
+  const { memoryMiB } = JSON.parse(answer) as { memoryMiB: number };
+  return Math.max(atStart, memoryMiB);
+}
+
+async function serverMemory(instance: string): Promise<number> {
+  const docker = new Docker();
+  const containers = await docker.listContainers({
+    filters: { label: [`localcloud.instance=${instance}`], name: ["-server-"] },
+  });
+  const stats = await Promise.all(containers.map(({ Id }) => docker.getContainer(Id).stats({ stream: false })));
+  return Math.round(stats.reduce((sum, { memory_stats: { usage } }) => sum + usage, 0) / 2 ** 20);
+}

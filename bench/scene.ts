@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { clear } from "../examples/girlycrea/run/clearing.ts";
+import { type Commands, createCommands } from "../examples/girlycrea/run/commands.ts";
+import { Journey } from "../examples/girlycrea/run/journey.ts";
+import { type Place, placeOf, separateProject } from "../examples/girlycrea/run/place.ts";
+
+export type Say = (line: string) => void;
+
+/** The example in an instance and a project of its own, so that a measurement disturbs no run. */
+export interface Scene {
+  place: Place;
+  commands: Commands;
+  journey: Journey;
+}
+
+/** Plays the journey up to and including a step, lets `measure` work on it, and removes everything, also after an error. */
+export async function withScene<T>(
+  name: string,
+  last: string,
+  steering: string,
+  say: Say,
+  measure: (scene: Scene) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "bascule-bench-"));
+  const place = placeOf(`bench-${name}`, separateProject(join(folder, "project")));
+  const commands = createCommands();
+  const journey = new Journey(place, { steering, rate: 20, plugins: "auto" }, commands);
+  try {
+    await journey.playUntil(last, say);
+    return await measure({ place, commands, journey });
+  } finally {
+    await clear(place, commands, () => {});
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Seconds a piece of work takes, to a tenth. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return Math.round((performance.now() - started) / 100) / 10;
+}
