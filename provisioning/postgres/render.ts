@@ -26,14 +26,15 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
   refuseBadSpec(spec);
   const version = String(spec.version);
   const folder = `/etc/postgresql/${version}/main`;
-  const restart = `${folder}/conf.d/10-bascule-restart.conf`;
-  const reload = `${folder}/conf.d/20-bascule.conf`;
+  // Two files, because PostgreSQL takes some settings over only when it is restarted: a change in the first one does that.
+  const restart = `${folder}/postgresql.conf`;
+  const reload = `${folder}/conf.d/bascule.conf`;
   const settings = settingsOf(spec);
   return {
     service: "postgres",
     packages: packagesFor(spec.version === 17 ? 13 : 12, ["postgres"]),
     files: [
-      owned(restart, keyValues(settings.restart, " = "), "0644"),
+      owned(restart, `${keyValues(settings.restart, " = ")}include_dir = 'conf.d'\n`, "0644"),
       owned(reload, keyValues(settings.reload, " = "), "0644"),
       owned(`${folder}/pg_hba.conf`, hostBasedAccess(spec), "0640"),
       { path: "/etc/bascule/postgres/admin.sql", content: adminSql(spec), mode: "0600", secret: true },
@@ -47,7 +48,7 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
     validate: [
       {
         name: "read settings",
-        argv: [`{staged}${scripts}/validate`, version, `{staged}${folder}/conf.d`],
+        argv: [`{staged}${scripts}/validate`, version, `{staged}${folder}`],
         timeout: 20,
       },
     ],
@@ -61,7 +62,7 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
     ],
     finish: [{ name: "administrator", argv: [`${scripts}/admin`], timeout: 60 }],
     probes: [
-      { name: "running settings", argv: [`${scripts}/probe`, `${folder}/conf.d`], user: "postgres", timeout: 60 },
+      { name: "running settings", argv: [`${scripts}/probe`, restart, reload], user: "postgres", timeout: 60 },
     ],
   };
 }
@@ -111,6 +112,13 @@ function settingsOf(spec: PostgresSpec): { restart: Record<string, Scalar>; relo
   return {
     restart: {
       ...tuned.restart,
+      cluster_name: `'${spec.version}/main'`,
+      data_directory: `'/var/lib/postgresql/${spec.version}/main'`,
+      external_pid_file: `'/run/postgresql/${spec.version}-main.pid'`,
+      hba_file: `'/etc/postgresql/${spec.version}/main/pg_hba.conf'`,
+      ident_file: `'/etc/postgresql/${spec.version}/main/pg_ident.conf'`,
+      port: 5432,
+      unix_socket_directories: "'/run/postgresql'",
       listen_addresses: `'${(spec.listenAddresses ?? ["localhost"]).join(",")}'`,
       shared_preload_libraries: `'${[...spec.preload].sort().join(",")}'`,
       // The way back streams changes to blue; turned on later it would cost a restart in the middle of a move.
@@ -118,14 +126,22 @@ function settingsOf(spec: PostgresSpec): { restart: Record<string, Scalar>; relo
     },
     reload: {
       ...tuned.reload,
+      datestyle: "'iso, mdy'",
+      default_text_search_config: "'pg_catalog.english'",
       idle_in_transaction_session_timeout: "'5min'",
+      lc_messages: "'C.UTF-8'",
       log_autovacuum_min_duration: "'10s'",
       log_lock_waits: "on",
       log_min_duration_statement: "'1s'",
       log_temp_files: "'10MB'",
+      log_timezone: "'Etc/UTC'",
       password_encryption: "'scram-sha-256'",
       ssl: "on",
+      // Made on this host when the package ssl-cert was installed; loopback is all it protects until addresses are opened.
+      ssl_cert_file: "'/etc/ssl/certs/ssl-cert-snakeoil.pem'",
+      ssl_key_file: "'/etc/ssl/private/ssl-cert-snakeoil.key'",
       ssl_min_protocol_version: "'TLSv1.2'",
+      timezone: "'Etc/UTC'",
       track_io_timing: "on",
     },
   };
