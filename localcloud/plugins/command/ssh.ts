@@ -1,0 +1,151 @@
+/**
+ * SSH by the OpenSSH client. Logging in costs most of a short command's time, so commands to the same host as the same
+ * user share one connection, which closes shortly after its last command.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { requireLocalHost } from "../local-only.ts";
+import { type Connection, forgetLogins, identity, type Login, prepareLogin } from "./login.ts";
+import { collect, type Feeding, type Finished } from "./process.ts";
+
+/** Commands one connection carries at a time; sshd allows ten sessions by default. */
+const SESSIONS = 8;
+/** How long an unused connection stays. */
+const LINGER_MS = 10_000;
+/** The official provider's waits between logins that fail: 0.1 s, growing by half up to 5 s. */
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 5000;
+const DIAL_ERROR_LIMIT = 10;
+
+/** A connection that is open, and the commands waiting for it. */
+class Master {
+  readonly login: Login;
+  readonly child: ChildProcess;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(login: Login, child: ChildProcess) {
+    this.login = login;
+    this.child = child;
+  }
+
+  get open(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null && existsSync(this.login.socket);
+  }
+
+  /** Runs work when there is room for one more session. */
+  async session<T>(work: () => Promise<T>): Promise<T> {
+    clearTimeout(this.#timer);
+    if (this.#running >= SESSIONS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#running++;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else if (--this.#running === 0) this.#timer = setTimeout(() => this.close(), LINGER_MS).unref();
+    }
+  }
+
+  close(): void {
+    this.child.kill("SIGTERM");
+  }
+}
+
+const masters = new Map<string, Promise<Master>>();
+
+/** Closes every connection and removes the keys. */
+export async function closeConnections(): Promise<void> {
+  const open = [...masters.values()];
+  masters.clear();
+  for (const master of open) {
+    await master.then(
+      (one) => one.close(),
+      () => undefined,
+    );
+  }
+  await forgetLogins();
+}
+
+export interface RemoteRun extends Feeding {
+  command: string;
+  environment: Record<string, string>;
+  /** Told of every login that failed and is tried again. */
+  retrying(message: string): void;
+}
+
+/** Runs one command on the host of a connection. */
+export async function runRemote(connection: Connection, run: RemoteRun): Promise<Finished> {
+  requireLocalHost("command", connection.host);
+  if (connection.proxy) requireLocalHost("command", connection.proxy.host);
+  const master = await connect(connection, run);
+  const { login } = master;
+  const send = Object.keys(run.environment).flatMap((name) => ["-o", `SendEnv=${name}`]);
+  return master.session(() => {
+    const child = spawn("ssh", ["-S", login.socket, ...login.options, ...send, login.target, run.command], {
+      env: { ...login.environment, ...run.environment },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    return collect(child, run, (code) => `Process exited with status ${code}`);
+  });
+}
+
+/** The open connection to a host, or a new one. */
+async function connect(connection: Connection, run: RemoteRun): Promise<Master> {
+  const id = identity(connection);
+  const known = await masters.get(id)?.catch(() => undefined);
+  if (known?.open) return known;
+  // Whoever comes first logs in; the others wait for it.
+  const pending = masters.get(id);
+  if (pending !== undefined && (await pending.catch(() => undefined)) !== known) return connect(connection, run);
+  const fresh = dial(connection, run);
+  masters.set(id, fresh);
+  fresh.catch(() => {
+    if (masters.get(id) === fresh) masters.delete(id);
+  });
+  return fresh;
+}
+
+/** Logs in, as often as the connection says. */
+async function dial(connection: Connection, run: RemoteRun): Promise<Master> {
+  const login = await prepareLogin(connection);
+  const limit = connection.dialErrorLimit ?? DIAL_ERROR_LIMIT;
+  for (let failed = 0, wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
+    const outcome = await open(login, run.signal);
+    if (typeof outcome !== "string") return outcome;
+    if (limit > -1 && failed >= limit) {
+      throw new Error(`after ${failed} failed attempts: cannot log in to ${login.target}: ${outcome}`);
+    }
+    failed++;
+    run.retrying(`Dial ${failed}/${limit === -1 ? "inf" : limit} failed: retrying`);
+    await pause(wait, undefined, { signal: run.signal });
+  }
+}
+
+/** One attempt: the connection, or what went wrong. ssh makes its socket once it is logged in. */
+async function open(login: Login, signal: AbortSignal): Promise<Master | string> {
+  const child = spawn("ssh", ["-M", "-N", "-S", login.socket, ...login.options, login.target], {
+    env: login.environment,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+  });
+  let ended: string | undefined;
+  child.on("error", (error) => {
+    ended = error.message;
+  });
+  child.on("close", () => {
+    ended ??= said.trim() || "the connection was closed";
+  });
+  while (ended === undefined) {
+    if (existsSync(login.socket)) return new Master(login, child);
+    if (signal.aborted) child.kill("SIGTERM");
+    await pause(10);
+  }
+  signal.throwIfAborted();
+  return ended;
+}
