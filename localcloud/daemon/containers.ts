@@ -1,0 +1,27 @@
+import Docker from "dockerode";
+import { INSTANCE_LABEL } from "../instance.ts";
+import { UserError } from "./errors.ts";
+
+/** Throws, with the next command, unless a Docker engine answers. */
+export async function assertEngine(): Promise<void> {
+  try {
+    await new Docker().ping();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UserError(`no Docker engine answers (${reason})`, "node tools/cli.ts containers");
+  }
+}
+
+/** Ids of the instance's containers, running or not. */
+export async function containersOf(name: string): Promise<string[]> {
+  const found = await new Docker().listContainers({ all: true, filters: { label: [`${INSTANCE_LABEL}=${name}`] } });
+  return found.map((container) => container.Id);
+}
+
+/** Stops what a killed daemon left running; how many that were. */
+export async function stopContainers(name: string): Promise<number> {
+  const docker = new Docker();
+  const running = await docker.listContainers({ filters: { label: [`${INSTANCE_LABEL}=${name}`] } });
+  await Promise.all(running.map((container) => docker.getContainer(container.Id).stop()));
+  return running.length;
+}
