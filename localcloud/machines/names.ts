@@ -1,0 +1,44 @@
+import type { Instance } from "../instance.ts";
+import { INSTANCE_LABEL } from "../instance.ts";
+
+/** Label of a server's container; its value is the id at the API. */
+export const SERVER_LABEL = "localcloud.server";
+
+/** Names and labels of everything this driver makes in Docker for one instance. */
+export interface Names {
+  instance: string;
+  labels: Record<string, string>;
+  /** Container of a server, and the network of its public address. */
+  server(id: number): string;
+  network(id: number): string;
+  /** The helper that sets packet filters, with the network of the host. */
+  helper: string;
+  /** The one Docker volume that holds every volume of the instance. */
+  volumes: string;
+  /** nftables table; a dash is no part of an identifier there. */
+  table: string;
+  /** Comment on the instance's rules in Docker's own chains. */
+  comment: string;
+}
+
+/** Letters, digits and dashes: the name becomes part of Docker names, a shell word and an nftables identifier. */
+const INSTANCE_NAME = /^[a-z0-9][a-z0-9-]*$/;
+
+export function namesOf(instance: Pick<Instance, "name">): Names {
+  const { name } = instance;
+  if (!INSTANCE_NAME.test(name)) {
+    throw new Error(
+      `'${name}' is no name for an instance: use lower-case letters, digits and dashes, for example 'local'`,
+    );
+  }
+  return {
+    instance: name,
+    labels: { [INSTANCE_LABEL]: name },
+    server: (id) => `lc-${name}-server-${id}`,
+    network: (id) => `lc-${name}-network-${id}`,
+    helper: `lc-${name}-net`,
+    volumes: `lc-${name}-volumes`,
+    table: `localcloud_${name.replaceAll("-", "_")}`,
+    comment: `localcloud:${name}`,
+  };
+}
