@@ -88,7 +88,7 @@ for (const command of program.commands) {
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => interruption.abort(new ToolError("interrupted; nothing half-made is left")));
+  process.on(signal, () => interruption.abort(new ToolError("interrupted; nothing half-made is left")));
 }
 
 try {

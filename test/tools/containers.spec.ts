@@ -12,199 +12,204 @@ import { dockerdFiles, ownDockerd, startDockerd } from "../../tools/dockerd.ts";
 import { ensureImages } from "../../tools/images.ts";
 import { createSandbox, type Sandbox } from "./support.ts";
 
-let sandbox: Sandbox;
-beforeEach(async () => {
-  sandbox = await createSandbox();
-});
-afterEach(() => sandbox.close());
-
-describe("tools: a Docker engine that somebody chose", () => {
-  it("is used when it answers", async () => {
-    const engine = await serveEngine(sandbox, []);
-    try {
-      assert.deepEqual(await ensureContainers(sandbox.report), { socket: process.env.DOCKER_HOST, started: false });
-      assert.deepEqual(sandbox.lines, []);
-    } finally {
-      engine.close();
-    }
+describe("tools: containers and clients", () => {
+  let sandbox: Sandbox;
+  beforeEach(async () => {
+    sandbox = await createSandbox();
   });
+  afterEach(() => sandbox.close());
 
-  for (const host of ["tcp://127.0.0.1:1", "unix:///nowhere/docker.sock"]) {
-    it(`is named when it does not answer (${host})`, async () => {
-      process.env.DOCKER_HOST = host;
-      await assert.rejects(ensureContainers(sandbox.report), (error: Error) => {
-        assert.ok(error.message.startsWith(`DOCKER_HOST is ${host}, and no Docker engine answers there (connect E`));
-        assert.ok(error.message.endsWith("Start that engine, or use this machine's: unset DOCKER_HOST"));
-        return true;
+  describe("a Docker engine that somebody chose", () => {
+    it("is used when it answers", async () => {
+      const engine = await serveEngine(sandbox, []);
+      try {
+        assert.deepEqual(await ensureContainers(sandbox.report), { socket: process.env.DOCKER_HOST, started: false });
+        assert.deepEqual(sandbox.lines, []);
+      } finally {
+        engine.close();
+      }
+    });
+
+    for (const host of ["tcp://127.0.0.1:1", "unix:///nowhere/docker.sock"]) {
+      it(`is named when it does not answer (${host})`, async () => {
+        process.env.DOCKER_HOST = host;
+        await assert.rejects(ensureContainers(sandbox.report), (error: Error) => {
+          assert.ok(error.message.startsWith(`DOCKER_HOST is ${host}, and no Docker engine answers there (connect E`));
+          assert.ok(error.message.endsWith("Start that engine, or use this machine's: unset DOCKER_HOST"));
+          return true;
+        });
+        assert.deepEqual(sandbox.lines, [], "nothing is installed or started instead");
       });
-      assert.deepEqual(sandbox.lines, [], "nothing is installed or started instead");
-    });
-  }
+    }
 
-  it("is asked for before images are looked for", async () => {
-    process.env.DOCKER_HOST = "tcp://127.0.0.1:1";
-    await assert.rejects(ensureImages(["debian-13"], sandbox.report), {
-      message: /^DOCKER_HOST is tcp:\/\/127\.0\.0\.1:1/,
-    });
-  });
-});
-
-describe("tools: no Docker engine", () => {
-  it("is one sentence with the commands where none may be installed", async () => {
-    const machine = { socket: "/nowhere/docker.sock", mayInstall: async () => false };
-    await assert.rejects(ensureContainers(sandbox.report, machine), {
-      name: "ToolError",
-      message:
-        "no Docker engine answers at /nowhere/docker.sock (connect ENOENT /nowhere/docker.sock). " +
-        "Start it: sudo systemctl start docker. If there is none yet: sudo apt-get install docker.io",
+    it("is asked for before images are looked for", async () => {
+      process.env.DOCKER_HOST = "tcp://127.0.0.1:1";
+      await assert.rejects(ensureImages(["debian-13"], sandbox.report), {
+        message: /^DOCKER_HOST is tcp:\/\/127\.0\.0\.1:1/,
+      });
     });
   });
-});
 
-describe("tools: a dockerd of ours", () => {
-  /** Does as dockerd does with its pid file. */
-  const SCRIPT = 'echo $$ > "$2"; trap "exit 0" TERM; while :; do sleep 0.1; done';
-  let stranger: ChildProcess | undefined;
-  afterEach(async () => {
-    stranger?.kill("SIGKILL");
-    const pid = await ownDockerd();
-    if (pid) {
-      process.kill(pid, "SIGKILL");
-    }
-  });
-
-  it("is started apart from this process, and found again by its pid file", async () => {
-    const pid = await start();
-    assert.equal(Number(readFileSync((await dockerdFiles()).pid, "utf8")), pid);
-    assert.ok(isAlive(pid));
-  });
-
-  it("is stopped when nothing runs on it", async () => {
-    const pid = await start();
-    const engine = await serveEngine(sandbox, []);
-    try {
-      assert.equal(await stopContainers(sandbox.report), true);
-      assert.equal(isAlive(pid), false);
-      assert.equal(existsSync((await dockerdFiles()).pid), false);
-      assert.equal(await stopContainers(sandbox.report), false, "a second stop finds nothing");
-    } finally {
-      engine.close();
-    }
-  });
-
-  it("goes on while somebody's container runs on it", async () => {
-    const pid = await start();
-    const engine = await serveEngine(sandbox, [{ Names: ["/somebodys"] }]);
-    try {
-      assert.equal(await stopContainers(sandbox.report), false);
-      assert.ok(isAlive(pid));
-      assert.deepEqual(sandbox.lines, [`dockerd (process ${pid}) goes on: still running on it: somebodys`]);
-    } finally {
-      engine.close();
-    }
-  });
-
-  it("is not confused with another process that got its id", async () => {
-    stranger = spawn("sleep", ["60"]);
-    const files = await dockerdFiles();
-    await writeFile(files.pid, String(stranger.pid));
-    assert.equal(await stopContainers(sandbox.report), false);
-    assert.equal(stranger.exitCode, null);
-    assert.equal(stranger.signalCode, null);
-  });
-
-  for (const content of ["", "0", "1", "-1", "x", "999999999"]) {
-    it(`a pid file with ${JSON.stringify(content)} stops nothing`, async () => {
-      await writeFile((await dockerdFiles()).pid, content);
-      assert.equal(await stopContainers(sandbox.report), false);
-    });
-  }
-
-  it("says why it did not come up, and where its log is", async () => {
-    const binary = await sandbox.executable("dockerd", 'echo "level=info starting"; echo "no space left" >&2; exit 1');
-    const { log } = await dockerdFiles();
-    await assert.rejects(
-      startDockerd(binary, async () => false),
-      { message: `dockerd did not come up: no space left. Read its log: less ${log}` },
-    );
-  });
-
-  async function start(): Promise<number> {
-    const binary = await sandbox.executable("dockerd", SCRIPT);
-    await startDockerd(binary, async () => (await ownDockerd()) !== undefined);
-    const pid = await ownDockerd();
-    assert.ok(pid);
-    return pid;
-  }
-});
-
-describe("tools: client programs", () => {
-  it("says nothing when all are there", async () => {
-    for (const name of ["ssh", "ssh-keygen", "openssl", "git"]) {
-      await sandbox.executable(name, "exit 0");
-    }
-    process.env.PATH = join(sandbox.directory, "bin");
-    await ensureClients(sandbox.report);
-    assert.deepEqual(sandbox.lines, []);
-  });
-
-  it("names what is missing and how to install it where it may not", async () => {
-    await sandbox.executable("git", "exit 0");
-    process.env.PATH = join(sandbox.directory, "bin");
-    await assert.rejects(
-      ensureClients(sandbox.report, async () => false),
-      {
+  describe("no Docker engine", () => {
+    it("is one sentence with the commands where none may be installed", async () => {
+      const machine = { socket: "/nowhere/docker.sock", mayInstall: async () => false };
+      await assert.rejects(ensureContainers(sandbox.report, machine), {
+        name: "ToolError",
         message:
-          "not found on PATH: ssh, ssh-keygen, openssl. Install with: sudo apt-get install openssh-client openssl",
-      },
-    );
+          "no Docker engine answers at /nowhere/docker.sock (connect ENOENT /nowhere/docker.sock). " +
+          "Start it: sudo systemctl start docker. If there is none yet: sudo apt-get install docker.io",
+      });
+    });
   });
 
-  it("installs what is missing where it may, saying so first, and reads the package lists only when needed", async () => {
-    const bin = join(sandbox.directory, "bin");
-    // Knows no package until its lists were updated once.
-    await sandbox.executable(
-      "apt-get",
-      `echo "$*" >> ${bin}/calls
+  describe("a dockerd of ours", () => {
+    /** Does as dockerd does with its pid file. */
+    const SCRIPT = 'echo $$ > "$2"; trap "exit 0" TERM; while :; do sleep 0.1; done';
+    let stranger: ChildProcess | undefined;
+    afterEach(async () => {
+      stranger?.kill("SIGKILL");
+      const pid = await ownDockerd();
+      if (pid) {
+        process.kill(pid, "SIGKILL");
+      }
+    });
+
+    it("is started apart from this process, and found again by its pid file", async () => {
+      const pid = await start();
+      assert.equal(Number(readFileSync((await dockerdFiles()).pid, "utf8")), pid);
+      assert.ok(isAlive(pid));
+    });
+
+    it("is stopped when nothing runs on it", async () => {
+      const pid = await start();
+      const engine = await serveEngine(sandbox, []);
+      try {
+        assert.equal(await stopContainers(sandbox.report), true);
+        assert.equal(isAlive(pid), false);
+        assert.equal(existsSync((await dockerdFiles()).pid), false);
+        assert.equal(await stopContainers(sandbox.report), false, "a second stop finds nothing");
+      } finally {
+        engine.close();
+      }
+    });
+
+    it("goes on while somebody's container runs on it", async () => {
+      const pid = await start();
+      const engine = await serveEngine(sandbox, [{ Names: ["/somebodys"] }]);
+      try {
+        assert.equal(await stopContainers(sandbox.report), false);
+        assert.ok(isAlive(pid));
+        assert.deepEqual(sandbox.lines, [`dockerd (process ${pid}) goes on: still running on it: somebodys`]);
+      } finally {
+        engine.close();
+      }
+    });
+
+    it("is not confused with another process that got its id", async () => {
+      stranger = spawn("sleep", ["60"]);
+      const files = await dockerdFiles();
+      await writeFile(files.pid, String(stranger.pid));
+      assert.equal(await stopContainers(sandbox.report), false);
+      assert.equal(stranger.exitCode, null);
+      assert.equal(stranger.signalCode, null);
+    });
+
+    for (const content of ["", "0", "1", "-1", "x", "999999999"]) {
+      it(`a pid file with ${JSON.stringify(content)} stops nothing`, async () => {
+        await writeFile((await dockerdFiles()).pid, content);
+        assert.equal(await stopContainers(sandbox.report), false);
+      });
+    }
+
+    it("says why it did not come up, and where its log is", async () => {
+      const binary = await sandbox.executable(
+        "dockerd",
+        'echo "level=info starting"; echo "no space left" >&2; exit 1',
+      );
+      const { log } = await dockerdFiles();
+      await assert.rejects(
+        startDockerd(binary, async () => false),
+        { message: `dockerd did not come up: no space left. Read its log: less ${log}` },
+      );
+    });
+
+    async function start(): Promise<number> {
+      const binary = await sandbox.executable("dockerd", SCRIPT);
+      await startDockerd(binary, async () => (await ownDockerd()) !== undefined);
+      const pid = await ownDockerd();
+      assert.ok(pid);
+      return pid;
+    }
+  });
+
+  describe("client programs", () => {
+    it("says nothing when all are there", async () => {
+      for (const name of ["ssh", "ssh-keygen", "openssl", "git"]) {
+        await sandbox.executable(name, "exit 0");
+      }
+      process.env.PATH = join(sandbox.directory, "bin");
+      await ensureClients(sandbox.report);
+      assert.deepEqual(sandbox.lines, []);
+    });
+
+    it("names what is missing and how to install it where it may not", async () => {
+      await sandbox.executable("git", "exit 0");
+      process.env.PATH = join(sandbox.directory, "bin");
+      await assert.rejects(
+        ensureClients(sandbox.report, async () => false),
+        {
+          message:
+            "not found on PATH: ssh, ssh-keygen, openssl. Install with: sudo apt-get install openssh-client openssl",
+        },
+      );
+    });
+
+    it("installs what is missing where it may, saying so first, and reads the package lists only when needed", async () => {
+      const bin = join(sandbox.directory, "bin");
+      // Knows no package until its lists were updated once.
+      await sandbox.executable(
+        "apt-get",
+        `echo "$*" >> ${bin}/calls
 case "$*" in *update) : > ${bin}/updated; exit 0;; esac
 [ -e ${bin}/updated ] || { echo "E: Unable to locate package"; exit 100; }
 for name in ssh ssh-keygen openssl git; do /bin/cp ${bin}/apt-get ${bin}/$name; done`,
-    );
-    process.env.PATH = bin;
-    await ensureClients(sandbox.report, async () => true);
-    assert.deepEqual(sandbox.lines.slice(0, 2), [
-      "not found on PATH: ssh, ssh-keygen, openssl, git",
-      "installing openssh-client openssl git (apt-get)",
-    ]);
-    const verbs = readFileSync(join(bin, "calls"), "utf8").match(/ (install|update)\b/g);
-    assert.deepEqual(verbs, [" install", " update", " install"]);
+      );
+      process.env.PATH = bin;
+      await ensureClients(sandbox.report, async () => true);
+      assert.deepEqual(sandbox.lines.slice(0, 2), [
+        "not found on PATH: ssh, ssh-keygen, openssl, git",
+        "installing openssh-client openssl git (apt-get)",
+      ]);
+      const verbs = readFileSync(join(bin, "calls"), "utf8").match(/ (install|update)\b/g);
+      assert.deepEqual(verbs, [" install", " update", " install"]);
+    });
+
+    it("passes on what apt says when it cannot install", async () => {
+      await sandbox.executable("apt-get", 'echo "E: Unable to locate package git"; exit 100');
+      process.env.PATH = join(sandbox.directory, "bin");
+      await assert.rejects(
+        ensureClients(sandbox.report, async () => true),
+        {
+          message:
+            /^apt-get could not install .*: Unable to locate package git\. Try: apt-get update && apt-get install /,
+        },
+      );
+    });
   });
 
-  it("passes on what apt says when it cannot install", async () => {
-    await sandbox.executable("apt-get", 'echo "E: Unable to locate package git"; exit 100');
-    process.env.PATH = join(sandbox.directory, "bin");
-    await assert.rejects(
-      ensureClients(sandbox.report, async () => true),
-      {
-        message:
-          /^apt-get could not install .*: Unable to locate package git\. Try: apt-get update && apt-get install /,
-      },
-    );
+  describe("who can install packages", () => {
+    const table: [string, boolean][] = [
+      ['ID=debian\nVERSION_ID="12"', true],
+      ["NAME=Ubuntu\nID=ubuntu\nID_LIKE=debian", true],
+      ['ID=linuxmint\nID_LIKE="ubuntu debian"', true],
+      ['ID="fedora"', false],
+      ['ID=alpine\nHOME_URL="https://debian"', false],
+      ["", false],
+    ];
+    for (const [text, expected] of table) {
+      it(`${JSON.stringify(text)}: ${expected}`, () => assert.equal(isDebianLike(text), expected));
+    }
   });
-});
-
-describe("tools: who can install packages", () => {
-  const table: [string, boolean][] = [
-    ['ID=debian\nVERSION_ID="12"', true],
-    ["NAME=Ubuntu\nID=ubuntu\nID_LIKE=debian", true],
-    ['ID=linuxmint\nID_LIKE="ubuntu debian"', true],
-    ['ID="fedora"', false],
-    ['ID=alpine\nHOME_URL="https://debian"', false],
-    ["", false],
-  ];
-  for (const [text, expected] of table) {
-    it(`${JSON.stringify(text)}: ${expected}`, () => assert.equal(isDebianLike(text), expected));
-  }
 });
 
 /** An engine with as much of Docker's API as is asked for here; `DOCKER_HOST` points at it. */

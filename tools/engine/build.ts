@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { withWorkDirectory } from "../cache.ts";
 import { findAll } from "../executables.ts";
+import { runGroup } from "../run.ts";
 import { ENGINE_VERSION } from "./version.ts";
 
 /** The engine's own module asks for Go 1.26; from 1.21 on, Go can fetch the toolchain a module asks for. */
@@ -57,10 +58,9 @@ export function buildEngine(go: Go, directory: string, signal?: AbortSignal): Pr
       ["mod", "tidy"],
       ["build", "-o", output, "-ldflags", flags, COMMAND],
     ]) {
-      const run = await execa(go.path, args, { cwd: work, env, all: true, reject: false, cancelSignal: signal });
-      signal?.throwIfAborted();
+      const run = await runGroup(go.path, args, { cwd: work, env, signal });
       if (run.failed) {
-        throw new Error(`go ${args[0]} failed: ${run.all?.trim().split("\n").at(-1) ?? `exit code ${run.exitCode}`}`);
+        throw new Error(`go ${args[0]} failed: ${run.output.trim().split("\n").at(-1) || `exit code ${run.exitCode}`}`);
       }
     }
     await chmod(output, 0o755);

@@ -5,6 +5,7 @@ import { execa } from "execa";
 import { canInstall, install } from "../apt.ts";
 import { withWorkDirectory } from "../cache.ts";
 import { type Options, type Report, reason, step, ToolError } from "../report.ts";
+import { runGroup } from "../run.ts";
 import { type EdgeRecipe, IMAGE_LABEL, type ServerRecipe, tagOf } from "./recipe.ts";
 
 /** Builds one server image: with mmdebstrap as root on Debian or Ubuntu, else on top of Debian's official image. */
@@ -72,17 +73,12 @@ function bootstrap(docker: Docker, recipe: ServerRecipe, { signal }: Options): P
       `${root}`,
       `${sources}`,
     ];
+    // In a mount namespace of its own, so that even a killed build leaves nothing mounted.
     const env = { TMPDIR: directory, LC_ALL: "C.UTF-8" };
-    const run = await execa("mmdebstrap", args, {
-      env,
-      all: true,
-      reject: false,
-      stdin: "ignore",
-      cancelSignal: signal,
-    });
-    signal?.throwIfAborted();
+    const run = await runGroup("unshare", ["--mount", "mmdebstrap", ...args], { env, signal });
     if (run.failed) {
-      throw new Error(run.all?.split("\n").findLast((line) => /^(E|W): /.test(line)) ?? `exit code ${run.exitCode}`);
+      const lines = run.output.trim().split("\n");
+      throw new Error(lines.findLast((line) => /^(E|W): /.test(line)) ?? lines.at(-1) ?? `exit code ${run.exitCode}`);
     }
     const [repo, tag] = tagOf(recipe).split(":");
     const changes = `LABEL ${IMAGE_LABEL}=${recipe.name}`;
