@@ -44,6 +44,9 @@ export async function openStack(
   };
 }
 
+const FORWARD_PORT = 15432;
+const DEFAULT_CLOUD_PORT = 4380;
+
 export interface BlueFacts {
   address: string;
   databaseUrl: string;
@@ -71,6 +74,8 @@ export async function configure(
     "bascule:probe.resolver": cloud.dns,
     "bascule:probe.caCertificate": cloud.acme.rootCa,
     "bascule:traffic.steering": steering,
+    // Instances run side by side, and each holds a way to its own database open.
+    "bascule:postgres.forwardPort": String(FORWARD_PORT + cloud.port - DEFAULT_CLOUD_PORT),
   };
   await stack.pulumi([
     "config",
