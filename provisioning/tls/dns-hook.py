@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import urllib.error
@@ -12,7 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("/etc/bascule/tls")
+FOLDER = Path(os.environ.get("HOSTCTL_ROOT", "/")) / "etc/bascule/tls"
 REQUEST: dict[str, Any] = json.loads((FOLDER / "request.json").read_text())
 TOKEN = (FOLDER / "dns-token").read_text().strip()
 

@@ -16,9 +16,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("/etc/bascule/tls")
+# Tests put a server below another directory.
+ROOT = Path(os.environ.get("HOSTCTL_ROOT", "/"))
+FOLDER = ROOT / "etc/bascule/tls"
 # Account key and lego's own copies; kept, because a new account per certificate runs into the authority's limits.
-ACME = Path("/var/lib/bascule/acme")
+ACME = ROOT / "var/lib/bascule/acme"
 DAYS_30 = 30 * 86400
 
 
@@ -66,8 +68,9 @@ def fetch(request: dict[str, Any]) -> Path:
     """Runs lego; the folder of its results."""
     hook = Path(__file__).with_name("dns-hook")
     environment = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", "EXEC_PATH": str(hook),
-        "EXEC_PROPAGATION_TIMEOUT": "120", "EXEC_POLLING_INTERVAL": "2",
+        **os.environ, "HOME": "/root", "EXEC_PATH": str(hook), "EXEC_PROPAGATION_TIMEOUT": "120", "EXEC_POLLING_INTERVAL": "1",
+        # The record is set in the zone itself; following aliases would ask a resolver that need not know the zone.
+        "LEGO_DISABLE_CNAME_SUPPORT": "true",
     }
     if request.get("directoryCa"):
         environment["LEGO_CA_CERTIFICATES"] = str(FOLDER / "directory-ca.pem")
