@@ -56,7 +56,8 @@ async function openWay(options: SessionOptions, { variables }: Helpers, report: 
  * @throws OperatorError for a stack that is not on the local cloud: its state is nobody's to throw away
  */
 export function forgetLocalStack(options: SessionOptions): void {
-  if (!isLocal(openStackFile(options.cwd, options.stack))) {
+  const file = openStackFile(options.cwd, options.stack);
+  if (!isLocal(file)) {
     throw refusal(
       `stack '${options.stack}' is not on the local cloud; its state stays`,
       `pulumi destroy --stack ${options.stack}`,
@@ -69,6 +70,7 @@ export function forgetLocalStack(options: SessionOptions): void {
       if (pid !== undefined && alive(pid)) process.kill(pid, "SIGTERM");
   }
   rmSync(folder, { recursive: true, force: true });
+  file.dropEncryption();
 }
 
 function readHelpers(file: string): Helpers | null {

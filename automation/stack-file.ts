@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Document, parseDocument } from "yaml";
+import { type Document, isMap, parseDocument } from "yaml";
 import { OperatorError } from "./errors.ts";
 
 /**
@@ -12,6 +12,8 @@ export interface StackFile {
   get(key: string, field?: string): unknown;
   /** Writes one field of an object setting; atomic. */
   set(key: string, field: string, value: string | number): void;
+  /** Takes out the salt and every ciphertext; without their passphrase they only stand in the way of the next stack. */
+  dropEncryption(): void;
 }
 
 export function openStackFile(projectFolder: string, stack: string): StackFile {
@@ -32,15 +34,27 @@ export function openStackFile(projectFolder: string, stack: string): StackFile {
       );
     return document;
   };
+  const write = (document: Document) => {
+    const temporary = `${path}.new`;
+    writeFileSync(temporary, document.toString({ lineWidth: 0 }));
+    renameSync(temporary, path);
+  };
   return {
     path,
     get: (key, field) => read().getIn(field === undefined ? ["config", key] : ["config", key, field]),
     set(key, field, value) {
       const document = read();
       document.setIn(["config", key, field], value);
-      const temporary = `${path}.new`;
-      writeFileSync(temporary, document.toString({ lineWidth: 0 }));
-      renameSync(temporary, path);
+      write(document);
+    },
+    dropEncryption() {
+      const document = read();
+      document.delete("encryptionsalt");
+      const config = document.get("config");
+      const keys = isMap(config) ? config.items.map(({ key }) => String(key)) : [];
+      for (const key of keys.filter((name) => document.hasIn(["config", name, "secure"])))
+        document.deleteIn(["config", key]);
+      write(document);
     },
   };
 }

@@ -32,6 +32,12 @@ describe("the stack file", () => {
     assert.equal(file.get("bascule:traffic", "weight"), 10);
   });
 
+  it("drops ciphertexts and salt, and nothing else", () => {
+    const folder = project(`${TEXT}  hcloud:token:\n    secure: v1:abc\nencryptionsalt: v1:def\n`);
+    openStackFile(folder, "local").dropEncryption();
+    assert.equal(readFileSync(join(folder, "Pulumi.local.yaml"), "utf8"), TEXT);
+  });
+
   it("says which file is missing and how to make it", () => {
     assert.throws(() => openStackFile(project(TEXT), "prdo"), /there is no .*Pulumi\.prdo\.yaml/);
   });
