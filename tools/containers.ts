@@ -27,9 +27,17 @@ export interface Containers {
 interface Machine {
   socket: string;
   mayInstall(): Promise<boolean>;
+  /** Where dockerd may be besides PATH. */
+  folders: string[];
+  systemd: boolean;
 }
 
-const MACHINE: Machine = { socket: SOCKET, mayInstall: canInstall };
+const MACHINE: Machine = {
+  socket: SOCKET,
+  mayInstall: canInstall,
+  folders: ["/usr/local/sbin", "/usr/sbin", "/sbin"],
+  systemd: existsSync("/run/systemd/system"),
+};
 
 /** Makes sure that a Docker engine answers: the one there is, else, as root on Debian or Ubuntu, a new one. */
 export async function ensureContainers(report: Report, machine: Machine = MACHINE): Promise<Containers> {
@@ -41,7 +49,7 @@ export async function ensureContainers(report: Report, machine: Machine = MACHIN
   if (process.env.DOCKER_HOST || state.denied || !(await machine.mayInstall())) {
     throw unreachable(state, machine.socket);
   }
-  await withLock("containers", report, () => start(report));
+  await withLock("containers", report, () => start(machine, report));
   return { socket, started: true };
 }
 
@@ -114,16 +122,14 @@ function unreachable(state: Probe, socket: string): ToolError {
   );
 }
 
-async function answers(): Promise<boolean> {
-  return (await probe(SOCKET)).answers;
-}
-
-async function start(report: Report): Promise<void> {
-  let binary = await findDockerd();
+async function start(machine: Machine, report: Report): Promise<void> {
+  const answers = async () => (await probe(machine.socket)).answers;
+  const find = async () => (await findAll("dockerd", machine.folders))[0];
+  let binary = await find();
   if (!binary) {
-    report(`no Docker engine here: installing Debian's package docker.io and starting dockerd`);
+    report("no Docker engine here: installing the package docker.io and starting dockerd");
     await install(["docker.io", ...(await cgroupPackage())], report);
-    binary = await findDockerd();
+    binary = await find();
   }
   // The package, or another run that held the lock before us, may have started it.
   if (await answers()) {
@@ -132,8 +138,8 @@ async function start(report: Report): Promise<void> {
   if (!binary) {
     throw new ToolError("docker.io is installed, but there is no dockerd on PATH. Look for it: dpkg -L docker.io");
   }
-  if (existsSync("/run/systemd/system")) {
-    await step(report, "starting the Docker engine (systemctl start docker)", startService);
+  if (machine.systemd) {
+    await step(report, "starting the Docker engine (systemctl start docker)", () => startService(answers));
     return;
   }
   await execa("cgroupfs-mount", { reject: false });
@@ -141,15 +147,11 @@ async function start(report: Report): Promise<void> {
   await step(report, "starting a Docker engine (dockerd); 'npm run stop' ends it", () => startDockerd(path, answers));
 }
 
-async function startService(): Promise<void> {
+async function startService(answers: () => Promise<boolean>): Promise<void> {
   const run = await execa("systemctl", ["start", "docker"], { reject: false, all: true });
   if (run.exitCode !== 0 || !(await answers())) {
     throw new ToolError(`the Docker service does not start: ${reason(run.all)}. Look: journalctl -u docker -n 50`);
   }
-}
-
-async function findDockerd(): Promise<string | undefined> {
-  return (await findAll("dockerd", ["/usr/local/sbin", "/usr/sbin", "/sbin"]))[0];
 }
 
 /** Without systemd nobody has mounted the control groups that containers are kept in. */

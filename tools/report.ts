@@ -33,8 +33,8 @@ export async function step<T>(report: Report, what: string, work: () => Promise<
   }
 }
 
-/** The first line of whatever was thrown. */
+/** The first line of whatever was thrown, to be put into a sentence. */
 export function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.split("\n")[0] ?? text;
+  return (text.split("\n")[0] ?? text).replace(/\.$/, "");
 }

@@ -52,7 +52,7 @@ describe("tools: containers and clients", () => {
 
   describe("no Docker engine", () => {
     it("is one sentence with the commands where none may be installed", async () => {
-      const machine = { socket: "/nowhere/docker.sock", mayInstall: async () => false };
+      const machine = { ...bareMachine(), socket: "/nowhere/docker.sock", mayInstall: async () => false };
       await assert.rejects(ensureContainers(sandbox.report, machine), {
         name: "ToolError",
         message:
@@ -60,6 +60,50 @@ describe("tools: containers and clients", () => {
           "Start it: sudo systemctl start docker. If there is none yet: sudo apt-get install docker.io",
       });
     });
+
+    it("is installed and started where that is allowed, saying so first, and stopped again", async () => {
+      const engine = join(sandbox.directory, "engine.mjs");
+      await writeFile(engine, ENGINE);
+      const script = `exec '${process.execPath}' '${engine}' '${bareMachine().socket}' "$@"`;
+      const dockerd = join(sandbox.directory, "sbin", "dockerd");
+      await sandbox.executable("dockerd.package", script, "sbin");
+      await sandbox.executable("apt-get", `cp '${dockerd}.package' '${dockerd}'`);
+      await sandbox.executable("cgroupfs-mount", "exit 0");
+      process.env.PATH = `${join(sandbox.directory, "bin")}:/bin`;
+      const socket = `unix://${bareMachine().socket}`;
+      assert.deepEqual(await ensureContainers(sandbox.report, bareMachine()), { socket, started: true });
+      assert.match(
+        sandbox.lines[0] ?? "",
+        /^no Docker engine here: installing the package docker\.io and starting dockerd$/,
+      );
+      assert.match(sandbox.lines[1] ?? "", /^installing docker\.io.* \(apt-get\)$/);
+      assert.equal(sandbox.lines[2], "starting a Docker engine (dockerd); 'npm run stop' ends it");
+      assert.deepEqual(await ensureContainers(sandbox.report, bareMachine()), { socket, started: false });
+      process.env.DOCKER_HOST = socket;
+      assert.equal(await stopContainers(sandbox.report), true);
+    });
+
+    it("is said when the package brings no dockerd", async () => {
+      await sandbox.executable("apt-get", "exit 0");
+      process.env.PATH = `${join(sandbox.directory, "bin")}:/bin`;
+      await assert.rejects(ensureContainers(sandbox.report, bareMachine()), {
+        message: "docker.io is installed, but there is no dockerd on PATH. Look for it: dpkg -L docker.io",
+      });
+    });
+
+    it("is said when the service does not start", async () => {
+      await sandbox.executable("dockerd", "exit 1");
+      await sandbox.executable("systemctl", "echo 'Unit docker.service is masked.'; exit 1");
+      process.env.PATH = `${join(sandbox.directory, "bin")}:/bin`;
+      await assert.rejects(ensureContainers(sandbox.report, { ...bareMachine(), systemd: true }), {
+        message: "the Docker service does not start: Unit docker.service is masked. Look: journalctl -u docker -n 50",
+      });
+    });
+
+    function bareMachine() {
+      const socket = join(sandbox.directory, "docker.sock");
+      return { socket, mayInstall: async () => true, folders: [join(sandbox.directory, "sbin")], systemd: false };
+    }
   });
 
   describe("a dockerd of ours", () => {
@@ -211,6 +255,16 @@ for name in ssh ssh-keygen openssl git; do /bin/cp ${bin}/apt-get ${bin}/$name; 
     }
   });
 });
+
+/** A dockerd with as much of Docker's API as is asked for here: socket, then dockerd's own arguments. */
+const ENGINE = `
+import { createServer } from "node:http";
+import { writeFileSync } from "node:fs";
+const [socket, , pidFile] = process.argv.slice(2);
+writeFileSync(pidFile, String(process.pid));
+createServer((request, response) => response.end(request.url.includes("json") ? "[]" : "OK")).listen(socket);
+process.on("SIGTERM", () => process.exit(0));
+`;
 
 /** An engine with as much of Docker's API as is asked for here; `DOCKER_HOST` points at it. */
 async function serveEngine(sandbox: Sandbox, containers: unknown[]): Promise<Server> {

@@ -87,7 +87,7 @@ function bootstrap(docker: Docker, recipe: ServerRecipe, { signal }: Options): P
 }
 
 /** The same image by Docker's own builder; a build that is cut off tags nothing. */
-export function buildOn(docker: Docker, base: string, recipe: ServerRecipe, options: Options): Promise<void> {
+function buildOn(docker: Docker, base: string, recipe: ServerRecipe, options: Options): Promise<void> {
   // Documentation must be excluded, and the mirrors be this machine's, before the first package is installed.
   const prepare = `set -eu
 rm -f /etc/apt/apt.conf.d/docker-* /etc/apt/sources.list.d/*
