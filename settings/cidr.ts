@@ -32,12 +32,3 @@ export function networkAddress(cidr: Cidr): string {
   const base = Math.floor(value / size) * size;
   return [24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256).join(".");
 }
-
-/** The n-th address of an IPv4 network. */
-export function nthAddress(cidr: Cidr, n: number): string {
-  const value =
-    networkAddress(cidr)
-      .split(".")
-      .reduce((sum, octet) => sum * 256 + Number(octet), 0) + n;
-  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join(".");
-}

@@ -48,7 +48,7 @@ function unknownKeys(map: Readonly<Record<string, string>>): SettingProblem[] {
 
 function unknown(path: string, word: string, known: readonly string[], prefix: string): SettingProblem {
   const meant = didYouMean(word, known);
-  const hint = meant ? `did you mean ${prefix}${meant}?` : `allowed: ${known.join(", ")}`;
+  const hint = meant ? `did you mean ${prefix}${meant}?` : `allowed: ${known.join(", ")}.`;
   const nested = path.includes(".") ? `--path '${path}'` : path;
   return { path, message: `${path}: there is no such setting; ${hint} Remove it: pulumi config rm ${nested}` };
 }

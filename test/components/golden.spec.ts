@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import { validSettings } from "../settings/valid.ts";
+import { type Registration, registered } from "./mocked.ts";
+
+/** One golden file of the whole stack for each way of steering. Write them anew with: UPDATE_GOLDENS=1 npm test -- test/components */
+const cases: [file: string, traffic: Record<string, unknown>][] = [
+  ["weight-0", { weight: 0 }],
+  ["weight-50", { weight: 50 }],
+  ["weight-100", { weight: 100 }],
+  ["record-100", { weight: 100, steering: "record" }],
+];
+
+/** What a reviewer reads: keys sorted, secrets as ***, defaults of options left out. */
+function readable(value: unknown): unknown {
+  if (pulumi.runtime.isRpcSecret(value)) return "***";
+  if (Array.isArray(value)) return value.map(readable);
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value).map(([key, inner]): [string, unknown] => [key, readable(inner)]);
+    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+  // A bundle's hash changes with every change of provisioning, which has goldens of its own.
+  return typeof value === "string" ? value.replace(/--hash [0-9a-f]{16}/, "--hash HASH") : value;
+}
+
+function golden(registrations: readonly Registration[]): string {
+  const isSaid = (value: unknown) => (Array.isArray(value) ? value.some((item) => item !== "") : Boolean(value));
+  const shown = registrations.map((registration) =>
+    readable(Object.fromEntries(Object.entries(registration).filter(([, value]) => isSaid(value)))),
+  );
+  return `${JSON.stringify(shown, null, 2)}\n`;
+}
+
+describe("components: golden of the whole stack", () => {
+  for (const [name, traffic] of cases) {
+    it(name, async () => {
+      const settings = { ...validSettings, "bascule:traffic": JSON.stringify(traffic) };
+      const actual = golden(await registered(settings, () => import(`../../index.ts?${name}`)));
+      const file = new URL(`../golden/stack/${name}.json`, import.meta.url);
+      if (process.env.UPDATE_GOLDENS) writeFileSync(file, actual);
+      assert.equal(actual, readFileSync(file, "utf8"));
+    });
+  }
+});

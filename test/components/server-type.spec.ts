@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { readArtefact } from "../../components/artefact.ts";
+import { locationProblems, memoryProblems } from "../../components/server-type.ts";
+import { parseSettings } from "../../settings/parse.ts";
+import { validSettings } from "../settings/valid.ts";
+
+const settings = parseSettings(validSettings);
+
+describe("components: does it fit", () => {
+  it("accepts a location that sells the type", () => {
+    assert.deepEqual(locationProblems(settings, [{ name: "fsn1", available: true }]), []);
+  });
+
+  it("names the locations that do", () => {
+    const locations = [
+      { name: "fsn1", available: false },
+      { name: "nbg1", available: true },
+      { name: "hel1", available: true },
+    ];
+    assert.deepEqual(locationProblems(settings, locations), [
+      "bascule:server.location: got \"fsn1\", which does not sell cx33; allowed: nbg1, hel1 sell it. Set it: pulumi config set --path 'bascule:server.location' nbg1",
+    ]);
+  });
+
+  it("says when nobody sells it", () => {
+    assert.deepEqual(locationProblems(settings, []), [
+      "bascule:server.location: got \"fsn1\", which does not sell cx33; allowed: no location sells it now. Set it: pulumi config set --path 'bascule:server.type' cx33",
+    ]);
+  });
+
+  it("refuses a server too small for what runs on it, with the sum", () => {
+    assert.deepEqual(memoryProblems(settings, 1648), []);
+    assert.deepEqual(memoryProblems(settings, 1647), [
+      'bascule:server.type: got "cx33" with 1647 MiB of memory, but about 1648 MiB are needed (system 400, PostgreSQL 512, cache 256, 4 instances of 120); ' +
+        "allowed: a type with more memory, a smaller bascule:redis.maxmemoryMiB or fewer bascule:app.instances. " +
+        "Set it: pulumi config set --path 'bascule:server.type' cx43",
+    ]);
+  });
+});
+
+describe("components: artefact", () => {
+  it("is named after its bytes", () => {
+    const { hash, archive } = readArtefact(settings.app.artefact);
+    assert.match(hash, /^[0-9a-f]{64}$/);
+    assert.match(archive, /^H4sI/);
+  });
+
+  it("that is missing names the build", () => {
+    assert.throws(
+      () => readArtefact("dist/nothing.tar.gz"),
+      /bascule:app\.artefact: got "dist\/nothing\.tar\.gz", which cannot be read .*ENOENT.*node examples\/girlycrea\/app\/build\.ts/,
+    );
+  });
+});

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import * as pulumi from "@pulumi/pulumi";
+import { loadSettings } from "../../settings/load.ts";
+import { validSettings } from "./valid.ts";
+
+const secretKeys = ["bascule:sshPrivateKey", "bascule:acmeDnsToken", "bascule:appSecrets"];
+
+describe("settings: loading", () => {
+  const before = process.env.PULUMI_CONFIG_SECRET_KEYS;
+
+  /** As the language host hands it over: values, and beside them the names of the encrypted ones. */
+  async function load(map: Readonly<Record<string, string>>, encrypted: string[]) {
+    await pulumi.runtime.setMocks({ newResource: () => assert.fail(), call: () => assert.fail() }, "bascule", "test");
+    pulumi.runtime.setAllConfig({ ...map });
+    process.env.PULUMI_CONFIG_SECRET_KEYS = JSON.stringify(encrypted);
+    return loadSettings();
+  }
+
+  function refusal(message: RegExp) {
+    return (error: unknown) => {
+      assert(pulumi.RunError.isInstance(error), "the engine shows a stack trace for anything but a RunError");
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /canary/);
+      return true;
+    };
+  }
+
+  afterEach(() => {
+    if (before === undefined) delete process.env.PULUMI_CONFIG_SECRET_KEYS;
+    else process.env.PULUMI_CONFIG_SECRET_KEYS = before;
+  });
+
+  it("keeps secrets in secret Outputs and out of the settings", async () => {
+    const { settings, secrets } = await load(
+      { ...validSettings, "bascule:appSecrets": '{"SESSION_KEY":"canary"}' },
+      secretKeys,
+    );
+    assert.doesNotMatch(JSON.stringify(settings), /canary/);
+    const outputs: pulumi.Output<unknown>[] = [secrets.sshPrivateKey, secrets.acmeDnsToken, secrets.appSecrets];
+    for (const output of outputs) assert.equal(await pulumi.isSecret(output), true);
+  });
+
+  it("does without application secrets", async () => {
+    const { secrets } = await load(validSettings, secretKeys.slice(0, 2));
+    assert.equal(await pulumi.isSecret(secrets.appSecrets), true);
+  });
+
+  it("refuses a secret in the clear and names the command", async () => {
+    await assert.rejects(
+      load(validSettings, ["bascule:acmeDnsToken"]),
+      refusal(
+        /bascule:sshPrivateKey: stands in the clear; allowed: encrypted only\. Set it: pulumi config set --secret bascule:sshPrivateKey < bascule_ed25519$/,
+      ),
+    );
+  });
+
+  it("refuses a secret inside a plain setting, which would lose its protection", async () => {
+    await assert.rejects(
+      load({ ...validSettings, "bascule:app": '{"environment":{"KEY":"canary"}}' }, [...secretKeys, "bascule:app"]),
+      refusal(/bascule:app: holds an encrypted value; .*pulumi config set --secret bascule:appSecrets < secrets\.json/),
+    );
+  });
+
+  it("names the command for a missing secret", async () => {
+    const { "bascule:acmeDnsToken": _, ...rest } = validSettings;
+    await assert.rejects(
+      load(rest, secretKeys),
+      refusal(/bascule:acmeDnsToken is missing .*--secret bascule:acmeDnsToken </),
+    );
+  });
+});
