@@ -28,6 +28,8 @@ export interface Input {
   readonly computed?: boolean;
   /** The cloud never tells it: kept from the program on refresh. */
   readonly writeOnly?: boolean;
+  /** Its name at the API, where that is not the same in snake case. */
+  readonly wire?: string;
   /** Accepted by the official provider, not by the stand-in: refused with this reason. */
   readonly refused?: string;
 }

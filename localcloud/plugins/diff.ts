@@ -1,5 +1,6 @@
 /** What changed between two sets of inputs, and whether it replaces the resource. */
 import { DEFAULTS } from "./check.ts";
+import { fulfils, normal } from "./compare.ts";
 import type { Input, Resource, Type } from "./define.ts";
 import { canonical, decode, hasUnknown, isObject, type Properties, Unknown, type Value } from "./values.ts";
 
@@ -53,34 +54,8 @@ function isSame(old: Value | undefined, next: Value | undefined, input: Input | 
   // Left out by the program, filled by the cloud: nothing to do.
   if (next === undefined && input?.computed) return true;
   const assumed = input?.assumed === undefined ? undefined : decode(input.assumed);
-  return normal(old ?? assumed, type) === normal(next ?? assumed, type);
-}
-
-/** Text that is equal for values that mean the same: sets sorted, defaults' notes dropped, absent as empty. */
-export function normal(value: Value | undefined, type: Type): string {
-  return canonical(strip(value, type));
-}
-
-function strip(value: Value | undefined, type: Type): Value {
-  if (value === undefined) return null;
-  if (typeof type === "string") return isObject(value) ? withoutNotes(value, () => "any") : value;
-  if (Array.isArray(value) && "list" in type) return value.map((item) => strip(item, type.list));
-  if (Array.isArray(value) && "set" in type) {
-    const items = value.map((item) => strip(item, type.set));
-    return items.sort((one, other) => (canonical(one) < canonical(other) ? -1 : 1));
-  }
-  if (!isObject(value)) return value;
-  if ("object" in type) return withoutNotes(value, (name) => type.object[name]?.type ?? "any");
-  return "map" in type ? withoutNotes(value, () => type.map) : value;
-}
-
-function withoutNotes(value: Properties, typeOf: (name: string) => Type): Properties {
-  const plain: Properties = {};
-  for (const [name, item] of Object.entries(value)) {
-    if (name.startsWith("__") || item === undefined || item === null) continue;
-    plain[name] = strip(item, typeOf(name));
-  }
-  return plain;
+  if (normal(old ?? assumed, type) === normal(next ?? assumed, type)) return true;
+  return old !== undefined && next !== undefined && fulfils(old, next, type);
 }
 
 /** The deepest paths that differ; a set or a whole new value counts as one. */
@@ -97,6 +72,7 @@ function paths(
     const names = new Set([...Object.keys(old), ...Object.keys(next)].filter((name) => !name.startsWith("__")));
     return [...names].flatMap((name) => {
       const inner = innerType(type, name);
+      if (next[name] === undefined && isComputed(type, name)) return [];
       if (!hasUnknown(next[name]) && normal(old[name], inner) === normal(next[name], inner)) return [];
       const step = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? `${path}.${name}` : `${path}["${name}"]`;
       return paths(step, old[name], next[name], inner);
@@ -110,6 +86,10 @@ function paths(
     });
   }
   return [{ path, kind: "update" }];
+}
+
+function isComputed(type: Type, name: string): boolean {
+  return typeof type === "object" && "object" in type && type.object[name]?.computed === true;
 }
 
 function innerType(type: Type, name: string): Type {

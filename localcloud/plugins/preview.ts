@@ -1,7 +1,8 @@
 /** What can be said of a resource without touching it: planned outputs, and inputs as a refresh finds them. */
 import { DEFAULTS } from "./check.ts";
+import { fulfils, isEmpty, normal } from "./compare.ts";
 import type { Inputs, Resource } from "./define.ts";
-import { normal } from "./diff.ts";
+
 import { decode, isObject, type Properties, UNKNOWN, type Value } from "./values.ts";
 
 /** Outputs of a creation that has not happened: inputs as given, what the cloud decides unknown. */
@@ -71,7 +72,7 @@ export function refreshedInputs<C>(
     const before = old?.[name];
     if (before !== undefined) {
       if (input.writeOnly && live === undefined) inputs[name] = before;
-      else if (normal(before, input.type) === normal(live, input.type)) inputs[name] = before;
+      else if (fulfils(live, before, input.type)) inputs[name] = before;
       else if (live !== undefined) inputs[name] = noted(live, notesDefaults, input.type);
       continue;
     }
@@ -83,11 +84,6 @@ export function refreshedInputs<C>(
   }
   if (notesDefaults) inputs[DEFAULTS] = old?.[DEFAULTS] ?? [];
   return inputs;
-}
-
-function isEmpty(value: Value): boolean {
-  if (Array.isArray(value)) return value.length === 0;
-  return value === "" || value === false || value === 0 || (isObject(value) && Object.keys(value).length === 0);
 }
 
 /** The live value in the shape inputs have: only fields that can be set, and the note of defaults per object. */
