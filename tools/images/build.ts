@@ -7,6 +7,7 @@ import { withWorkDirectory } from "../cache.ts";
 import { type Options, type Report, reason, step, ToolError } from "../report.ts";
 import { runGroup } from "../run.ts";
 import { type EdgeRecipe, IMAGE_LABEL, type ServerRecipe, tagOf } from "./recipe.ts";
+import { renderPrepare } from "./scripts.ts";
 
 /** Builds one server image: with mmdebstrap as root on Debian or Ubuntu, else on top of Debian's official image. */
 export async function buildServer(
@@ -88,35 +89,14 @@ function bootstrap(docker: Docker, recipe: ServerRecipe, { signal }: Options): P
 
 /** The same image by Docker's own builder; a build that is cut off tags nothing. */
 function buildOn(docker: Docker, base: string, recipe: ServerRecipe, options: Options): Promise<void> {
-  // Documentation must be excluded, and the mirrors be this machine's, before the first package is installed.
-  const prepare = `set -eu
-rm -f /etc/apt/apt.conf.d/docker-* /etc/apt/sources.list.d/*
-printf '%s\\n' ${recipe.dpkgOptions.map((option) => `'${option}'`).join(" ")} > /etc/dpkg/dpkg.cfg.d/99mmdebstrap
-printf '%s\\n' ${recipe.aptOptions.map((option) => `'${option}'`).join(" ")} > /etc/apt/apt.conf.d/99mmdebstrap
-cat > /etc/apt/sources.list.d/debian.sources <<'END_OF_FILE'
-${recipe.sources}END_OF_FILE
-apt-get update
-DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${recipe.packages.join(" ")}
-`;
-  return dockerBuild(
-    docker,
-    { base, tag: tagOf(recipe), name: recipe.name, scripts: [prepare, recipe.finish] },
-    options,
-  );
+  const scripts = [renderPrepare(recipe), recipe.finish];
+  return dockerBuild(docker, { base, tag: tagOf(recipe), name: recipe.name, scripts }, options);
 }
 
 /** Adds the packages of DNS, edge and certificate authority to the Debian 13 image. */
 export function buildEdge(docker: Docker, recipe: EdgeRecipe, options: Options): Promise<void> {
-  const script = `set -eu
-printf '%s\\n' ${recipe.dpkgOptions.map((option) => `'${option}'`).join(" ")} > /etc/dpkg/dpkg.cfg.d/91edge
-# Nothing may start while the image is made.
-printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
-chmod +x /usr/sbin/policy-rc.d
-apt-get update
-DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${recipe.packages.join(" ")}
-rm -f /usr/sbin/policy-rc.d /var/cache/apt/archives/*.deb
-`;
-  return dockerBuild(docker, { base: recipe.base, tag: tagOf(recipe), name: recipe.name, scripts: [script] }, options);
+  const { base, name, script } = recipe;
+  return dockerBuild(docker, { base, tag: tagOf(recipe), name, scripts: [script] }, options);
 }
 
 interface DockerBuild {
