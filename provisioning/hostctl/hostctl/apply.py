@@ -43,9 +43,9 @@ def apply(service: str, expected: str, text: bytes) -> tuple[int, dict[str, Any]
     except Failure as failure:
         code = failure.code
         answer.update(result="reverted" if code == 20 else "refused", step=failure.step, reason=redact(failure.reason, words))
-    except OSError as error:
+    except Exception as error:
         # A full disk, a read-only file system: nothing was swapped, or the marker makes the next apply bring it back.
-        answer.update(step="host", reason=f"{error.strerror}: {error.filename}")
+        answer.update(step="host", reason=redact(f"{type(error).__name__}: {error}", words))
     answer["seconds"] = round(time.monotonic() - begun, 2)
     return code, answer
 
@@ -75,7 +75,7 @@ class Apply:
         pending = self.begin(previous)
         try:
             self.swap(pending, previous)
-        except (Failure, OSError) as error:
+        except Exception as error:
             raise self.revert(pending, error) from None
         kept = [self.release, *[item for item in state["history"] if item != self.release]][: files.KEEP]
         write_json(state_dir("state", f"{service}.json"), {"current": self.release, "history": kept, "at": int(time.time())})
