@@ -1,6 +1,7 @@
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../settings/schema.ts";
+import { answered } from "./lookup.ts";
 
 /** What a server type has. */
 export interface ServerSize {
@@ -13,8 +14,14 @@ export interface ServerSize {
  * Asks Hetzner about the type in the preview already: a type the location does not sell, or one that is too small, is an error
  * before anything was made.
  */
-export function lookUpServerSize(settings: Settings, opts: pulumi.InvokeOutputOptions): pulumi.Output<ServerSize> {
-  return hcloud.getServerTypeOutput({ name: settings.server.type }, opts).apply((type) => {
+export function lookUpServerSize(settings: Settings, opts: pulumi.InvokeOptions): pulumi.Output<ServerSize> {
+  const question = answered(
+    hcloud.getServerType({ name: settings.server.type }, opts),
+    `bascule:server.type: got "${settings.server.type}", and Hetzner answered`,
+    "Allowed: a type that is sold, asked with a token of the project. " +
+      "Set them: pulumi config set --path 'bascule:server.type' cx33, pulumi config set --secret hcloud:token < token.txt",
+  );
+  return pulumi.output(question).apply((type) => {
     const memoryMiB = Math.round(type.memory * 1024);
     const problems = [...locationProblems(settings, type.locations), ...memoryProblems(settings, memoryMiB)];
     if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));

@@ -1,4 +1,5 @@
 import * as cloudflare from "@pulumi/cloudflare";
+import { answered } from "./lookup.ts";
 
 /** The Cloudflare zone everything of this stack lives in; it exists already and belongs to no stack. */
 export interface Zone {
@@ -9,6 +10,11 @@ export interface Zone {
 
 /** Looks the zone up by name. A plain value and no Output, because adopting a record takes the id when the program runs. */
 export async function lookUpZone(name: string): Promise<Zone> {
-  const { zoneId, account } = await cloudflare.getZone({ filter: { name } });
+  const { zoneId, account } = await answered(
+    cloudflare.getZone({ filter: { name } }),
+    `bascule:zone: got "${name}", and Cloudflare answered`,
+    "Allowed: a zone that exists and that the token may read. " +
+      "Set them: pulumi config set bascule:zone example.com, pulumi config set --secret cloudflare:apiToken < token.txt",
+  );
   return { name, id: zoneId, accountId: account.id };
 }

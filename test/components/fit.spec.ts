@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import * as pulumi from "@pulumi/pulumi";
 import { readArtefact } from "../../components/artefact.ts";
+import { answered } from "../../components/lookup.ts";
 import { locationProblems, memoryProblems } from "../../components/server-type.ts";
 import { parseSettings } from "../../settings/parse.ts";
 import { validSettings } from "../settings/valid.ts";
@@ -50,5 +52,20 @@ describe("components: artefact", () => {
       () => readArtefact("dist/nothing.tar.gz"),
       /bascule:app\.artefact: got "dist\/nothing\.tar\.gz", which cannot be read .*ENOENT.*node examples\/girlycrea\/app\/build\.ts/,
     );
+  });
+});
+
+describe("components: a provider's answer", () => {
+  it("passes through", async () => assert.equal(await answered(Promise.resolve(7), "x", "y"), 7));
+
+  it("that is a refusal names setting, reason and remedy, without the SDK's words", async () => {
+    const refusal = new Error(
+      "invocation of cloudflare:index/getZone:getZone returned an error: 403 Invalid access token; 1 error occurred.",
+    );
+    await assert.rejects(answered(Promise.reject(refusal), 'bascule:zone: got "x"', "Set it."), (error: unknown) => {
+      assert(pulumi.RunError.isInstance(error));
+      assert.equal(error.message, 'bascule:zone: got "x": 403 Invalid access token; 1 error occurred. Set it.');
+      return true;
+    });
   });
 });
