@@ -34,7 +34,8 @@ export async function start(name: string, port: number | undefined, report: Repo
     if (known !== null && answer === null) {
       await endProcess(known);
     }
-    const instance = await prepare(name, known, port, answer !== null);
+    const starting = known !== null && answer !== null;
+    const instance = starting ? known : await withLock("allocation", "start", () => prepare(name, known, port));
     const child = answer === null ? spawnDaemon(instance) : null;
     return untilReady(instance, child, report);
   });
@@ -96,15 +97,7 @@ function readable(name: string): Instance {
   }
 }
 
-async function prepare(
-  name: string,
-  known: Instance | null,
-  port: number | undefined,
-  starting: boolean,
-): Promise<Instance> {
-  if (starting && known !== null) {
-    return known;
-  }
+async function prepare(name: string, known: Instance | null, port: number | undefined): Promise<Instance> {
   const instance = known === null ? await allocate(name, port) : { ...known, port: port ?? known.port };
   await assertPortFree(name, instance.port);
   save(instance);

@@ -14,12 +14,12 @@ interface Holder {
 }
 
 /**
- * Runs one operation at a time, over all instances: two that look for a free slot at once would find the same one. A lock whose
- * process is gone is taken over.
+ * Runs one operation at a time under a name: one per instance, and one `allocation` for the search of a free slot, which two would
+ * otherwise find at once. A lock whose process is gone is taken over.
  */
 export async function withLock<T>(name: string, verb: string, run: () => Promise<T>): Promise<T> {
   mkdirSync(stateRoot(), { recursive: true, mode: 0o700 });
-  const file = join(stateRoot(), ".lock");
+  const file = join(stateRoot(), `.${name}.lock`);
   const mine: Holder = { pid: process.pid, verb: `${verb} ${name}`, since: new Date().toISOString() };
   const deadline = Date.now() + PATIENCE_MS;
   while (!take(file, mine)) {
