@@ -68,7 +68,7 @@ function refuseBadSpec(spec: AppSpec): void {
     .that(!["root", "postgres", "www-data"].includes(spec.user), "user", spec.user, "a user of its own")
     .matches("release.hash", spec.release.hash, /^[0-9a-f]{8,64}$/, "8 to 64 hex digits")
     .matches("release.archive", spec.release.archive.slice(0, 4), /^H4sI$/, "a gzipped tar in base64")
-    .matches("entry", spec.entry, /^[\w.-]+(\/[\w.-]+)*$/, "a relative path in the release")
+    .matches("entry", spec.entry, /^(?!.*\.\.)[\w.-]+(\/[\w.-]+)*$/, "a relative path in the release")
     .matches("healthPath", spec.healthPath, /^\/[\w./-]*$/, "a path such as /api/health")
     .that(spec.ports.length > 0, "ports", spec.ports, "at least one port")
     .that(new Set(spec.ports).size === spec.ports.length, "ports", spec.ports, "each port once");

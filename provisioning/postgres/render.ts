@@ -61,9 +61,7 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
       },
     ],
     finish: [{ name: "administrator", argv: [`${scripts}/admin`], timeout: 60 }],
-    probes: [
-      { name: "running settings", argv: [`${scripts}/probe`, restart, reload], user: "postgres", timeout: 60 },
-    ],
+    probes: [{ name: "running settings", argv: [`${scripts}/probe`, restart, reload], user: "postgres", timeout: 60 }],
   };
 }
 

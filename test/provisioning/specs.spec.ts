@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { renderApp } from "../../provisioning/app/render.ts";
+import { renderBase } from "../../provisioning/base/render.ts";
+import { renderCloudInit } from "../../provisioning/cloud-init.ts";
+import { renderNginx } from "../../provisioning/nginx/render.ts";
+import { renderPgBouncer } from "../../provisioning/pgbouncer/render.ts";
+import { renderPostgres } from "../../provisioning/postgres/render.ts";
+import { renderRedis } from "../../provisioning/redis/render.ts";
+import { renderTls } from "../../provisioning/tls/render.ts";
+import { app, base, canary, cloudInit, nginx, pgbouncer, postgres, redis, tls } from "./specs.ts";
+
+const password = "(not shown)";
+const characters = "16 or more letters, digits and . _ ~ -";
+
+/** What is refused, and the whole message. */
+const refused: [what: string, render: () => unknown, message: string][] = [
+  [
+    "a package name with a space",
+    () => renderBase({ ...base, packages: ["nginx curl"] }),
+    'base: packages is "nginx curl"; allowed: names of Debian packages',
+  ],
+  [
+    "too little memory for PostgreSQL",
+    () => renderPostgres({ ...postgres, memoryMiB: 100 }),
+    "postgres: memoryMiB is 100; allowed: a whole number from 256 to 4194304",
+  ],
+  [
+    "the maintenance role as administrator",
+    () => renderPostgres({ ...postgres, adminUser: "postgres" }),
+    'postgres: adminUser is "postgres"; allowed: any other name: postgres belongs to local maintenance',
+  ],
+  [
+    "PostgreSQL on all addresses",
+    () => renderPostgres({ ...postgres, listenAddresses: ["0.0.0.0"] }),
+    'postgres: listenAddresses is "0.0.0.0"; allowed: addresses one by one, never all of them',
+  ],
+  [
+    "access to PostgreSQL from everywhere",
+    () => renderPostgres({ ...postgres, allow: [{ database: "shop", user: "shop", cidr: "0.0.0.0/0" }] }),
+    'postgres: allow.cidr is "0.0.0.0/0"; allowed: a network such as 10.20.1.0/24, not everybody',
+  ],
+  [
+    "several things at once, all of them said",
+    () => renderPgBouncer({ ...pgbouncer, port: 80, password: "short", poolSize: 0 }),
+    [
+      "pgbouncer: port is 80; allowed: a whole number from 1024 to 65535",
+      `pgbouncer: password is "${password}"; allowed: ${characters}`,
+      "pgbouncer: poolSize is 0; allowed: a whole number from 1 to 500",
+    ].join("\n"),
+  ],
+  [
+    "fewer clients than connections",
+    () => renderPgBouncer({ ...pgbouncer, maxClientConnections: 10 }),
+    "pgbouncer: maxClientConnections is 10; allowed: a whole number from 20 to 60000",
+  ],
+  [
+    "a password that would need escaping",
+    () => renderRedis({ ...redis, password: `${canary}@` }),
+    `redis: password is "${password}"; allowed: ${characters}`,
+  ],
+  [
+    "a name outside the zone",
+    () => renderTls({ ...tls, domains: ["shop.example.com"] }),
+    'tls: domains is "shop.example.com"; allowed: names in the zone example.org',
+  ],
+  ["no domain", () => renderTls({ ...tls, domains: [] }), "tls: domains is []; allowed: at least one domain"],
+  [
+    "a directory without TLS",
+    () => renderTls({ ...tls, directory: "http://acme.example.org/dir" }),
+    'tls: directory is "http://acme.example.org/dir"; allowed: an https URL, such as https://acme-v02.api.letsencrypt.org/directory',
+  ],
+  [
+    "one port for two instances",
+    () => renderApp({ ...app, ports: [3001, 3001] }),
+    "app: ports is [3001,3001]; allowed: each port once",
+  ],
+  [
+    "a value that breaks its line, without showing it",
+    () => renderApp({ ...app, environment: { TOKEN: `${canary}\nX=1` } }),
+    'app: environment.TOKEN is "(not shown)"; allowed: a single line',
+  ],
+  [
+    "an application as root",
+    () => renderApp({ ...app, user: "root" }),
+    'app: user is "root"; allowed: a user of its own',
+  ],
+  [
+    "an entry outside the release",
+    () => renderApp({ ...app, entry: "../server.mjs" }),
+    'app: entry is "../server.mjs"; allowed: a relative path in the release',
+  ],
+  [
+    "no instance to forward to",
+    () => renderNginx({ ...nginx, upstreamPorts: [] }),
+    "nginx: upstreamPorts is []; allowed: at least one port of the application",
+  ],
+  [
+    "a domain that ends the directive",
+    () => renderNginx({ ...nginx, domain: "a.b; return 200" }),
+    'nginx: domain is "a.b; return 200"; allowed: a lower-case domain name such as shop.example.org',
+  ],
+  [
+    "a server nobody can log in to",
+    () => renderCloudInit({ ...cloudInit, authorizedKeys: [] }),
+    "cloud-init: authorizedKeys is []; allowed: at least one public key, or nobody can log in",
+  ],
+  [
+    "root as the deploy user",
+    () => renderCloudInit({ ...cloudInit, user: "root" }),
+    'cloud-init: user is "root"; allowed: any user but root',
+  ],
+];
+
+describe("specifications refused", () => {
+  for (const [what, render, message] of refused) {
+    it(what, () => assert.throws(render, { name: "SpecError", message }));
+  }
+});

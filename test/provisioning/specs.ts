@@ -1,0 +1,103 @@
+import { type AppSpec, renderApp } from "../../provisioning/app/render.ts";
+import { type BaseSpec, renderBase } from "../../provisioning/base/render.ts";
+import type { Bundle } from "../../provisioning/bundle.ts";
+import type { CloudInitSpec } from "../../provisioning/cloud-init.ts";
+import { packHostctl } from "../../provisioning/hostctl/pack.ts";
+import { renderHostctl } from "../../provisioning/hostctl/render.ts";
+import { type NginxSpec, renderNginx } from "../../provisioning/nginx/render.ts";
+import { packagesFor } from "../../provisioning/packages.ts";
+import { type PgBouncerSpec, renderPgBouncer } from "../../provisioning/pgbouncer/render.ts";
+import { type PostgresSpec, renderPostgres } from "../../provisioning/postgres/render.ts";
+import { type RedisSpec, renderRedis } from "../../provisioning/redis/render.ts";
+import { hostKeyFromSeed } from "../../provisioning/ssh/host-key.ts";
+import { certificatePaths, renderTls, type TlsSpec } from "../../provisioning/tls/render.ts";
+
+/** Stands for every secret of the specifications below. */
+export const canary = "canary-0123456789abcdef";
+
+export const seed = Buffer.alloc(32, 7).toString("base64");
+
+export const base: BaseSpec = { debian: 13, packages: packagesFor(13, ["postgres", "nginx", "app"]) };
+
+export const postgres: PostgresSpec = {
+  version: 17,
+  memoryMiB: 4096,
+  cores: 4,
+  maxConnections: 100,
+  adminUser: "bascule",
+  adminPassword: canary,
+  preload: ["pg_stat_statements"],
+};
+
+export const pgbouncer: PgBouncerSpec = {
+  port: 6432,
+  database: "shop",
+  user: "shop",
+  password: canary,
+  poolSize: 20,
+  maxClientConnections: 1000,
+};
+
+export const redis: RedisSpec = { engine: "valkey", password: canary, maxmemoryMiB: 256, policy: "allkeys-lfu" };
+
+export const tls: TlsSpec = {
+  domains: ["shop.example.org", "www.example.org"],
+  email: "ops@example.org",
+  directory: "https://acme.example.org/dir",
+  directoryCa: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+  dnsApi: "http://127.0.0.1:4380/client/v4",
+  dnsToken: canary,
+  zone: "example.org",
+};
+
+/** Any gzipped tar; the renderer looks no further than its beginning. */
+const archive = "H4sIAAAAAAAAA2NgGAWjYBSMglEwCkgHAAAA//8=";
+
+export const app: AppSpec = {
+  name: "shop",
+  user: "shop",
+  release: { hash: "0123456789abcdef", archive },
+  entry: "server.mjs",
+  ports: [3001, 3002],
+  environment: { DATABASE_URL: `postgres://shop:${canary}@127.0.0.1:6432/shop`, MOTTO: 'a "quoted" $5 \\ `value`' },
+  healthPath: "/api/health",
+};
+
+export const nginx: NginxSpec = {
+  domain: "shop.example.org",
+  certificate: certificatePaths("shop.example.org"),
+  upstreamPorts: [3001, 3002],
+  side: "green",
+  clientMaxBodyMiB: 10,
+};
+
+export const cloudInit: CloudInitSpec = {
+  hostname: "green-1",
+  user: "deploy",
+  authorizedKeys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== operator"],
+  hostKey: hostKeyFromSeed(seed),
+  hostctl: packHostctl(),
+};
+
+/** Every bundle under the name of its golden file. */
+export function bundles(): Record<string, Bundle> {
+  return {
+    app: renderApp(app),
+    base: renderBase(base),
+    hostctl: renderHostctl(),
+    nginx: renderNginx(nginx),
+    "nginx-debian-12": renderNginx({ ...nginx, debian: 12 }),
+    pgbouncer: renderPgBouncer(pgbouncer),
+    "pgbouncer-debian-12": renderPgBouncer({ ...pgbouncer, debian: 12 }),
+    postgres: renderPostgres(postgres),
+    "postgres-debian-12": renderPostgres({
+      ...postgres,
+      version: 15,
+      listenAddresses: ["localhost", "10.20.1.2"],
+      allow: [{ database: "shop", user: "shop", cidr: "10.20.1.0/24" }],
+    }),
+    redis: renderRedis(redis),
+    "redis-debian-12": renderRedis({ ...redis, engine: "redis" }),
+    tls: renderTls(tls),
+  };
+}
