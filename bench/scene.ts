@@ -26,7 +26,7 @@ export async function withScene<T>(
   const folder = mkdtempSync(join(tmpdir(), "bascule-bench-"));
   const place = placeOf(`bench-${name}`, separateProject(join(folder, "project")));
   const commands = createCommands();
-  const journey = new Journey(place, { steering, rate: 20, plugins: "auto" }, commands);
+  const journey = new Journey(place, { steering, rate: 20, plugins: "auto" }, commands, new AbortController().signal);
   try {
     await journey.playUntil(last, say);
     return await measure({ place, commands, journey });

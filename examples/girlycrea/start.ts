@@ -46,10 +46,10 @@ async function main(): Promise<void> {
   const options = readOptions();
   const place = placeOf(values.name, values.project);
   const commands = createCommands();
-  let stopping = false;
+  const stopping = new AbortController();
   const stop = async (signal: NodeJS.Signals) => {
-    if (stopping) return;
-    stopping = true;
+    if (stopping.signal.aborted) return;
+    stopping.abort();
     const say = (line: string) => process.stderr.write(`${line}\n`);
     say(`\n${signal}: stopping, and removing what was made ...`);
     await commands.interrupt();
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
-  const journey = new Journey(place, options, commands);
+  const journey = new Journey(place, options, commands, stopping.signal);
   try {
     await new Listr(journey.tasks(), {
       concurrent: false,
@@ -68,7 +68,7 @@ async function main(): Promise<void> {
     }).run();
   } catch (error) {
     // The interruption ends the process itself once everything is removed; the failure it causes here is no news.
-    if (stopping) return;
+    if (stopping.signal.aborted) return;
     throw error;
   }
   finish(journey.report());

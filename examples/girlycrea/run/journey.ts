@@ -62,7 +62,11 @@ export class Journey {
   #stack: PulumiStack | undefined;
   #arguments = new Set<string>();
 
-  constructor(place: Place, options: RunOptions, commands: Commands) {
+  readonly #signal: AbortSignal;
+
+  /** @param signal ends a build under way; everything else is a command of its own and is ended through `commands` */
+  constructor(place: Place, options: RunOptions, commands: Commands, signal: AbortSignal) {
+    this.#signal = signal;
     this.#place = place;
     this.#options = options;
     this.#commands = commands;
@@ -72,7 +76,11 @@ export class Journey {
   /** The steps in order. */
   steps(): Step[] {
     return [
-      { id: "tools", title: "Tools: container engine, Pulumi engine, server images", work: prepareTools },
+      {
+        id: "tools",
+        title: "Tools: container engine, Pulumi engine, server images",
+        work: (say) => prepareTools(say, this.#signal),
+      },
       { id: "cloud", title: "Local cloud", work: (say) => this.#startCloud(say) },
       { id: "blue", title: "Blue: the old production", work: (say) => this.#buildBlue(say) },
       { id: "users", title: "Users", work: () => this.#welcomeUsers() },
@@ -272,10 +280,10 @@ function made<T>(thing: T | undefined): T {
   return thing;
 }
 
-async function prepareTools(say: Say): Promise<void> {
+async function prepareTools(say: Say, signal: AbortSignal): Promise<void> {
   await ensureClients(say);
   await ensureContainers(say);
-  await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
+  await Promise.all([ensureEngine(say, { signal }), ensureImages(["debian-13", "debian-12", "edge"], say, { signal })]);
 }
 
 /** The key pair of the person who runs the stack; a new one for each run. */
