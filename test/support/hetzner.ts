@@ -117,8 +117,8 @@ export class HetznerUnderTest {
       headers: token === "" ? {} : { authorization: `Bearer ${token}` },
       payload: body,
     });
-    const body: Body = JSON.parse(response.body === "" ? "{}" : response.body);
-    return { status: response.statusCode, headers: response.headers, body };
+    const parsed: Body = JSON.parse(response.body === "" ? "{}" : response.body);
+    return { status: response.statusCode, headers: response.headers, body: parsed };
   }
 
   /** A call that must succeed, with everything it started ended; its answer's body. */
