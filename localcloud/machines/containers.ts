@@ -1,5 +1,5 @@
 import type Docker from "dockerode";
-import { type EngineInfo, imageId, unlessDone, unlessGone, unlessOff } from "./engine.ts";
+import { type EngineInfo, unlessDone, unlessGone, unlessOff } from "./engine.ts";
 import { type Names, SERVER_LABEL } from "./names.ts";
 import { seedEntries, tarOf } from "./seed.ts";
 import type { MachineSpec, MachineState } from "./types.ts";
@@ -12,6 +12,9 @@ const HOSTNAME_LENGTH = 63;
 /** What systemd gets to stop its services before it is killed; the provider is about as patient. */
 const STOP_SECONDS = 30;
 
+/** A server that reboots itself is on all the time. */
+const ON = new Set(["running", "restarting"]);
+
 /** Servers as containers with systemd as the first process. */
 export class Containers {
   readonly #docker: Docker;
@@ -22,9 +25,8 @@ export class Containers {
     this.#names = names;
   }
 
-  /** Makes the container on its public network, with its cloud-init seed; does not start it. */
-  async create(spec: MachineSpec, info: EngineInfo): Promise<void> {
-    const image = await imageId(this.#docker, spec.image);
+  /** Makes the container from the image with this id, on its public network, with its cloud-init seed; does not start it. */
+  async create(spec: MachineSpec, image: string, info: EngineInfo): Promise<void> {
     const container = await this.#docker.createContainer(containerOptions(this.#names, spec, image, info));
     await container.putArchive(tarOf(seedEntries(spec)), { path: "/" });
   }
@@ -57,7 +59,7 @@ export class Containers {
     const label = [...Object.entries(this.#names.labels).map(([key, value]) => `${key}=${value}`), SERVER_LABEL];
     const containers = await this.#docker.listContainers({ all: true, filters: { label } });
     return containers
-      .map((each) => ({ id: Number(each.Labels[SERVER_LABEL]), running: each.State === "running" }))
+      .map((each) => ({ id: Number(each.Labels[SERVER_LABEL]), running: ON.has(each.State) }))
       .sort((a, b) => a.id - b.id);
   }
 
@@ -81,7 +83,7 @@ export function containerOptions(
     // systemd mounts, and servers have packet filters of their own.
     CapAdd: ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"],
     SecurityOpt: ["seccomp=unconfined", "apparmor=unconfined"],
-    Tmpfs: { "/run": "rw,exec,nosuid,nodev,mode=755", "/run/lock": "rw,nosuid,nodev,noexec,size=5m" },
+    Tmpfs: { "/run": "rw,nosuid,nodev,noexec,mode=755", "/run/lock": "rw,nosuid,nodev,noexec,size=5m" },
     // Docker's 64 MB are too few for a database; memory is used only as far as it is written.
     // A reboot ordered inside the server ends with a status of its own, see the seed; to be off is to have ended well.
     RestartPolicy: { Name: "on-failure" },

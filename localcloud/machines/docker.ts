@@ -2,7 +2,7 @@ import type Docker from "dockerode";
 import type { FastifyBaseLogger } from "fastify";
 import type { Instance } from "../instance.ts";
 import { Containers } from "./containers.ts";
-import { bootableImages, type EngineInfo, engineInfo, openDocker } from "./engine.ts";
+import { bootableImages, type EngineInfo, engineInfo, imageId, openDocker } from "./engine.ts";
 import { Helper } from "./helper.ts";
 import { namesOf } from "./names.ts";
 import { Networks } from "./networks.ts";
@@ -47,7 +47,7 @@ class DockerMachines implements Machines {
       }
     } catch (error) {
       // Half a server would hold its name and its address.
-      await this.deleteServer(spec.id);
+      await this.deleteServer(spec.id).catch((cause) => this.#log.warn({ server: spec.id, err: cause }, "left behind"));
       throw error;
     }
     this.#log.info({ server: spec.id, milliseconds: Math.round(performance.now() - started) }, "server created");
@@ -145,10 +145,11 @@ class DockerMachines implements Machines {
 
   /** Network and container of a server, not started; what an interrupted call left under its name goes. */
   async #make(spec: MachineSpec): Promise<void> {
-    const info = await this.#engine();
+    // Asked before anything is removed: a rebuild from an image that is not there must not cost the old disk.
+    const [info, image] = await Promise.all([this.#engine(), imageId(this.#docker, spec.image)]);
     await Promise.all([this.#containers.remove(spec.id), ensureVolumeStore(this.#docker, this.#names)]);
     await this.#networks.createPublic(spec.id, spec.ipv4, info);
-    await this.#containers.create(spec, info);
+    await this.#containers.create(spec, image, info);
   }
 
   #engine(): Promise<EngineInfo> {

@@ -25,10 +25,11 @@ $tool -w -t nat -C POSTROUTING ${match} 2>/dev/null || $tool -w -t nat -I POSTRO
 /** Shell: exactly this instance's rules and table go, however often they are there. */
 export function renderRemoval(names: Pick<Names, "comment" | "table">, block: string): string {
   const match = matchOf(names, block);
-  return `for tool in iptables-nft iptables-legacy; do
+  return `${PICK_TOOL}
+if [ -n "$tool" ]; then
   while $tool -w -D DOCKER-USER ${match} 2>/dev/null; do :; done
   while $tool -w -t nat -D POSTROUTING ${match} 2>/dev/null; do :; done
-done
+fi
 nft -f - <<'END'
 table ip ${names.table}
 delete table ip ${names.table}

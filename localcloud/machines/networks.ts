@@ -21,13 +21,13 @@ export class Networks {
   /** The network of a server's public address; for a server without one, a network that leads nowhere. */
   async createPublic(serverId: number, ipv4: string | null, info: EngineInfo): Promise<void> {
     const name = this.#names.server(serverId);
-    const present = await this.#inspect(name);
+    const present = await inspect(this.#docker, name);
     const subnet = ipv4 === null ? undefined : publicSubnet(ipv4);
     if (present !== undefined) {
       if (present.Internal === (subnet === undefined) && (!subnet || subnetOf(present) === subnet.cidr)) {
         return;
       }
-      await this.#remove(name);
+      await removeNetwork(this.#docker, name);
     }
     if (subnet === undefined) {
       await this.#create({ Name: name, Internal: true });
@@ -41,13 +41,13 @@ export class Networks {
   }
 
   async deletePublic(serverId: number): Promise<void> {
-    await this.#remove(this.#names.server(serverId));
+    await removeNetwork(this.#docker, this.#names.server(serverId));
   }
 
   /** Docker takes the first address of the range for its gateway, as the provider does. */
   async createPrivate(id: number, ipRange: string): Promise<void> {
     const name = this.#names.network(id);
-    const present = await this.#inspect(name);
+    const present = await inspect(this.#docker, name);
     if (present === undefined) {
       await this.#create({ Name: name, Internal: true, IPAM: ipam(ipRange) });
     } else if (subnetOf(present) !== ipRange) {
@@ -56,7 +56,7 @@ export class Networks {
   }
 
   async deletePrivate(id: number): Promise<void> {
-    await this.#remove(this.#names.network(id));
+    await removeNetwork(this.#docker, this.#names.network(id));
   }
 
   async attach(serverId: number, nic: PrivateNic): Promise<void> {
@@ -89,17 +89,6 @@ export class Networks {
     await unlessGone(this.#docker.getNetwork(network).disconnect({ Container: container, Force: true }));
   }
 
-  async #inspect(name: string): Promise<Docker.NetworkInspectInfo | undefined> {
-    try {
-      return await this.#docker.getNetwork(name).inspect();
-    } catch (error) {
-      if (isMissing(error)) {
-        return undefined;
-      }
-      throw error;
-    }
-  }
-
   async #create(options: Docker.NetworkCreateOptions): Promise<void> {
     try {
       await this.#docker.createNetwork({
@@ -130,13 +119,31 @@ export class Networks {
       `and it overlaps with ${holders.join(", ") || "one that Docker does not list"}. Or take another range`
     );
   }
+}
 
-  async #remove(name: string): Promise<void> {
-    const present = await this.#inspect(name);
-    for (const container of Object.keys(present?.Containers ?? {})) {
-      await this.#disconnect(name, container);
+/** Removes a network; containers that still hang on it, also others', lose that interface. */
+export async function removeNetwork(docker: Docker, name: string): Promise<void> {
+  const present = await inspect(docker, name);
+  if (present === undefined) {
+    return;
+  }
+  const network = docker.getNetwork(present.Id);
+  // The network itself lists running containers only; one that is off could never start again with a network that is gone.
+  const attached = await docker.listContainers({ all: true, filters: { network: [present.Id] } });
+  for (const Container of new Set([...attached.map(({ Id }) => Id), ...Object.keys(present.Containers ?? {})])) {
+    await unlessGone(network.disconnect({ Container, Force: true }));
+  }
+  await unlessGone(network.remove());
+}
+
+async function inspect(docker: Docker, name: string): Promise<Docker.NetworkInspectInfo | undefined> {
+  try {
+    return await docker.getNetwork(name).inspect();
+  } catch (error) {
+    if (isMissing(error)) {
+      return undefined;
     }
-    await unlessGone(this.#docker.getNetwork(name).remove());
+    throw error;
   }
 }
 

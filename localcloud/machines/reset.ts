@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from "fastify";
 import { EDGE_IMAGE, hasImage, unlessGone } from "./engine.ts";
 import type { Helper } from "./helper.ts";
 import type { Names } from "./names.ts";
+import { removeNetwork } from "./networks.ts";
 
 /** Removes everything of an instance, found by label and not by any record, so that it also works after a crash. */
 export async function resetInstance(
@@ -21,16 +22,7 @@ export async function resetInstance(
   const containers = await docker.listContainers({ all: true, filters: { label } });
   await Promise.all(containers.map(({ Id }) => unlessGone(docker.getContainer(Id).remove({ force: true, v: true }))));
   const networks = await docker.listNetworks({ filters: { label } });
-  await Promise.all(networks.map(({ Id }) => removeNetwork(docker.getNetwork(Id))));
+  await Promise.all(networks.map(({ Id }) => removeNetwork(docker, Id)));
   const { Volumes } = await docker.listVolumes({ filters: { label } });
   await Promise.all((Volumes ?? []).map(({ Name }) => unlessGone(docker.getVolume(Name).remove())));
-}
-
-/** Containers of others may hang on a network of ours; they lose that interface. */
-async function removeNetwork(network: Docker.Network): Promise<void> {
-  const { Containers = {} } = await network.inspect();
-  for (const Container of Object.keys(Containers)) {
-    await unlessGone(network.disconnect({ Container, Force: true }));
-  }
-  await unlessGone(network.remove());
 }
