@@ -42,15 +42,18 @@ describe("blue's database URL", () => {
 
 /** Reads a pgpass line as libpq does: a backslash takes the next character as it is. */
 function readPass(line: string): string[] {
-  const fields = [""];
+  const fields: string[] = [];
+  let field = "";
   for (let i = 0; i < line.length; i += 1) {
-    if (line[i] === ":") fields.push("");
-    else {
+    if (line[i] === ":") {
+      fields.push(field);
+      field = "";
+    } else {
       if (line[i] === "\\") i += 1;
-      fields[fields.length - 1] += line[i];
+      field += line[i];
     }
   }
-  return fields;
+  return [...fields, field];
 }
 
 describe("the copy job", () => {
