@@ -35,6 +35,10 @@ export function buildApplication(shop: Shop, logLevel: string): ShopServer {
   app.addHook("onRequest", async (_request, reply) => {
     reply.headers({ "x-shop-side": shop.side, "cache-control": "no-store" });
   });
+  app.addHook("onSend", async (_request, reply) => {
+    // A connection that was busy when draining began would otherwise stay open, and the process with it, until it times out.
+    if (!app.server.listening) reply.header("connection", "close");
+  });
   app.addHook("onResponse", async (request, reply) => {
     const { method, url } = request;
     app.log.info({ method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, "answered");

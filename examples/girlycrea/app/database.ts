@@ -1,4 +1,5 @@
 import pg from "pg";
+import { Refusal } from "./refusal.ts";
 
 /** What a route needs of the database: a query, or several in one transaction. */
 export interface Database {
@@ -46,6 +47,8 @@ export function openDatabase(url: string, onIdleError: (error: Error) => void): 
   };
 }
 
+const settled = [() => true, () => false] as const;
+
 async function inTransaction<Result>(
   pool: pg.Pool,
   work: (query: Database["query"]) => Promise<Result>,
@@ -58,8 +61,11 @@ async function inTransaction<Result>(
     client.release();
     return result;
   } catch (error) {
-    // A connection in doubt is closed rather than rolled back: that also ends a transaction whose answer never came.
-    client.release(true);
+    // What the server or the shop refused leaves a working connection. Any other error leaves one in doubt, which is closed:
+    // that also ends a transaction whose answer never came.
+    const working = error instanceof Refusal || error instanceof pg.DatabaseError;
+    const undone = working && (await client.query("ROLLBACK").then(...settled));
+    client.release(!undone);
     throw error;
   }
 }

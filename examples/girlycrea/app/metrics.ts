@@ -37,7 +37,7 @@ export function createMetrics(labels: { side: string; release: string }): Metric
     }),
     orders: new Counter({
       name: "shop_orders_total",
-      help: "Checkouts by result: created, repeated (the token was known), refused",
+      help: "Confirmed checkouts by result: created, or repeated because the token was known",
       labelNames: ["result"],
       registers: [registry],
     }),

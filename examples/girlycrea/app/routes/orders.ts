@@ -59,6 +59,7 @@ function placeOrder(shop: Shop, session: Session, token: string, cart: CartLine[
   return shop.database.transaction(async (query) => {
     const known = (await query<OrderRow>(SELECT_ORDER, [token]))[0];
     if (known) return { order: ownOrder(known, session), created: false };
+    await requireAccount(query, session);
     const lines = await priceLines(query, cart);
     const inserted = await query<OrderRow>(
       `INSERT INTO shop_order (token, account, total)
@@ -79,6 +80,15 @@ function placeOrder(shop: Shop, session: Session, token: string, cart: CartLine[
     );
     return { order, created: true };
   });
+}
+
+/**
+ * A session outlives the database it was opened on when the data is restored under it: the number in it may be nobody's by
+ * then, or somebody else's.
+ */
+async function requireAccount(query: Database["query"], session: Session): Promise<void> {
+  const rows = await query("SELECT 1 FROM shop_account WHERE id = $1 AND email = $2", [session.account, session.email]);
+  if (rows.length === 0) throw new Refusal(401, "session_unknown", "The session has ended, log in again");
 }
 
 function ownOrder(order: OrderRow, session: Session): OrderRow {

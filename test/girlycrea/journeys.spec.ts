@@ -1,0 +1,230 @@
+import assert from "node:assert/strict";
+import type { Browser, Reply, Request } from "../../examples/girlycrea/users/browser.ts";
+import { Customers } from "../../examples/girlycrea/users/customers.ts";
+import { CYCLE } from "../../examples/girlycrea/users/journeys.ts";
+import { arrivalInterval } from "../../examples/girlycrea/users/load.ts";
+import type { AckedOrder, RequestRecord } from "../../examples/girlycrea/users/records.ts";
+import { ORDER_ELSEWHERE } from "../../examples/girlycrea/users/summary.ts";
+import { Disappointed, Visit } from "../../examples/girlycrea/users/visit.ts";
+
+type Side = "blue" | "green";
+
+/** A shop in memory with two sides that know nothing of each other; one browser at a time talks to it. */
+class FakeShop {
+  live: Side = "blue";
+  /** Answers that come instead of the shop's own, the next one first. */
+  surprises: (Reply | undefined)[] = [];
+  /** Called before every answer, so that a test can move the shop in the middle of a journey. */
+  before: (request: Request) => void = () => undefined;
+  readonly orders: Record<Side, string[]> = { blue: [], green: [] };
+  readonly #accounts: Record<Side, Set<string>> = { blue: new Set(), green: new Set() };
+  #session: { side: Side; cart: number } | undefined;
+
+  browser(): Browser {
+    return { send: async (request) => this.#answer(request), close: () => undefined };
+  }
+
+  #answer(request: Request): Reply {
+    this.before(request);
+    const surprise = this.surprises.shift();
+    if (surprise) return surprise;
+    const body = (request.body ?? {}) as { email?: string; token?: string };
+    const session = this.#session?.side === this.live ? this.#session : undefined;
+    const reply = (status: number, content: unknown = {}): Reply => ({ status, side: this.live, body: content });
+    if (request.path.startsWith("/api/products?")) return reply(200, { products: [{ id: 3, title: "AMBER PIN" }] });
+    if (request.path.startsWith("/api/products/")) return reply(200);
+    if (request.path === "/api/auth/login" && !this.#accounts[this.live].has(body.email ?? "")) return reply(401);
+    if (request.path.startsWith("/api/auth/")) {
+      this.#accounts[this.live].add(body.email ?? "");
+      this.#session = { side: this.live, cart: 0 };
+      return reply(request.path.endsWith("signup") ? 201 : 200);
+    }
+    if (!session) return reply(401);
+    if (request.path === "/api/cart" && request.method === "POST") session.cart += 1;
+    if (request.path === "/api/cart") return reply(request.method === "POST" ? 201 : 200);
+    if (request.path === "/api/checkout") return this.#checkOut(session, body.token ?? "", reply);
+    return reply(this.orders[this.live].includes(request.path.split("/").at(-1) ?? "") ? 200 : 404);
+  }
+
+  #checkOut(session: { cart: number }, token: string, reply: (status: number) => Reply): Reply {
+    if (this.orders[this.live].includes(token)) return reply(200);
+    if (session.cart === 0) return reply(422);
+    this.orders[this.live].push(token);
+    session.cart = 0;
+    return reply(201);
+  }
+}
+
+interface Outcome {
+  records: RequestRecord[];
+  orders: AckedOrder[];
+  gaveUp: boolean;
+}
+
+/** Lets one user through a journey against the shop; time jumps instead of passing. */
+async function visit(shop: FakeShop, journey: string, customers = new Customers(), answerMs = 5): Promise<Outcome> {
+  const outcome: Outcome = { records: [], orders: [], gaveUp: false };
+  const chosen = CYCLE.find(({ name }) => name === journey);
+  assert.ok(chosen, `there is no journey ${journey}`);
+  let now = 1_000_000;
+  const browser = shop.browser();
+  const user = new Visit({
+    number: 1,
+    journey,
+    arrival: now,
+    think: 100,
+    browser: {
+      ...browser,
+      send: async (request) => {
+        now += answerMs;
+        return browser.send(request);
+      },
+    },
+    clock: {
+      now: () => now,
+      sleepUntil: async (time) => {
+        now = Math.max(now, time);
+      },
+    },
+    diary: {
+      request: (record) => {
+        customers.saw(record.side);
+        outcome.records.push(record);
+      },
+      order: (order) => outcome.orders.push(order),
+    },
+  });
+  try {
+    await chosen.run(user, customers);
+  } catch (error) {
+    assert.ok(error instanceof Disappointed, String(error));
+    outcome.gaveUp = true;
+  }
+  return outcome;
+}
+
+const steps = ({ records }: Outcome) => records.map(({ step, kind }) => (kind === "ok" ? step : `${step} ${kind}`));
+const HELD: Reply = { status: 503, side: "blue", retryAfter: 5 };
+
+describe("journeys of the users", () => {
+  it("make the requests they announce, so that the rate is what was asked for", async () => {
+    for (const { name, requests } of CYCLE) {
+      const customers = new Customers();
+      const known = customers.create();
+      const shop = new FakeShop();
+      await shop.browser().send({ method: "POST", path: "/api/auth/signup", body: { email: known.email } });
+      customers.confirm(known, "blue");
+      customers.farewell(known);
+      const outcome = await visit(shop, name, customers);
+      assert.equal(outcome.records.length, requests, `${name}: ${steps(outcome).join(", ")}`);
+      assert.ok(!outcome.gaveUp);
+    }
+    assert.equal(Math.round(arrivalInterval(20)), 280);
+  });
+
+  it("wait when a write is held and come back with the same token", async () => {
+    const shop = new FakeShop();
+    const tokens: unknown[] = [];
+    shop.before = ({ path, body }) => {
+      if (path !== "/api/checkout") return;
+      tokens.push((body as { token: string }).token);
+      if (tokens.length <= 2) shop.surprises = [HELD];
+    };
+    const outcome = await visit(shop, "newcomer");
+    assert.deepEqual(steps(outcome).slice(-4), ["checkout held", "checkout held", "checkout", "order"]);
+    assert.equal(new Set(tokens).size, 1);
+    assert.equal(tokens.length, 3);
+    const [first, second] = outcome.records.filter(({ kind }) => kind === "held");
+    assert.ok(
+      Date.parse(second?.at ?? "") - Date.parse(first?.at ?? "") >= 5_000,
+      "the user waits as long as it was asked",
+    );
+    assert.deepEqual(shop.orders.blue, [outcome.orders[0]?.token]);
+  });
+
+  it("call a 503 a failure when it does not say when to come back, or when it answers a read", async () => {
+    const broken = new FakeShop();
+    broken.before = ({ path }) => {
+      if (path === "/api/auth/signup") broken.surprises = [{ status: 503, side: "blue" }];
+    };
+    const outcome = await visit(broken, "newcomer");
+    assert.deepEqual(steps(outcome).at(-1), "signup failed");
+    assert.ok(outcome.gaveUp);
+    const read = new FakeShop();
+    read.surprises = [HELD];
+    assert.deepEqual(steps(await visit(read, "browse")), ["browse failed"]);
+  });
+
+  it("record a timeout as a failure without status", async () => {
+    const shop = new FakeShop();
+    shop.surprises = [{ status: 0, side: null, error: "no answer within the time" }];
+    const [record] = (await visit(shop, "browse")).records;
+    assert.deepEqual([record?.status, record?.kind, record?.error], [0, "failed", "no answer within the time"]);
+  });
+
+  it("take an empty catalogue for a failure", async () => {
+    const shop = new FakeShop();
+    shop.surprises = [{ status: 200, side: "green", body: { products: [] } }];
+    assert.equal((await visit(shop, "browse")).records[0]?.error, "the catalogue is empty");
+  });
+
+  it("log in again after a move, fill the cart again, and order once", async () => {
+    const shop = new FakeShop();
+    let moved = false;
+    shop.before = ({ path }) => {
+      if (path !== "/api/checkout" || moved) return;
+      moved = true;
+      shop.live = "green";
+    };
+    const outcome = await visit(shop, "newcomer");
+    assert.ok(!outcome.gaveUp);
+    assert.deepEqual(steps(outcome).slice(-7), [
+      "cart",
+      "checkout",
+      "login",
+      "signup",
+      "cart-add",
+      "checkout",
+      "order",
+    ]);
+    assert.equal(outcome.records.filter(({ relogin }) => relogin).length, 2);
+    assert.equal(shop.orders.green.length, 1);
+    assert.equal(outcome.orders[0]?.side, "green");
+  });
+
+  it("call it a failure when the shop forgets a session without having moved", async () => {
+    const shop = new FakeShop();
+    shop.before = ({ path }) => {
+      if (path === "/api/cart") shop.surprises = [{ status: 401, side: "blue" }];
+    };
+    const outcome = await visit(shop, "newcomer");
+    assert.equal(outcome.records.at(-1)?.error, "the shop has forgotten the session");
+    assert.ok(outcome.gaveUp);
+  });
+
+  it("call it a failure when the side that confirmed an order does not know it", async () => {
+    const lost = new FakeShop();
+    lost.before = ({ path }) => {
+      if (path.startsWith("/api/orders/")) lost.orders.blue.length = 0;
+    };
+    assert.deepEqual(steps(await visit(lost, "newcomer")).at(-1), "order failed");
+  });
+
+  it("note an order that the other side does not have yet, without calling it broken", async () => {
+    const shop = new FakeShop();
+    shop.before = ({ path }) => {
+      if (path.startsWith("/api/orders/")) shop.surprises = [{ status: 404, side: "green" }];
+    };
+    const outcome = await visit(shop, "newcomer");
+    assert.deepEqual([outcome.records.at(-1)?.kind, outcome.records.at(-1)?.error], ["ok", ORDER_ELSEWHERE]);
+  });
+
+  it("measure from when a request was due, not from when a slow shop let it start", async () => {
+    const outcome = await visit(new FakeShop(), "browse", new Customers(), 250);
+    assert.deepEqual(
+      outcome.records.map(({ ms }) => ms),
+      [250, 400, 550, 700],
+      "due every 100 ms, answered every 250: the wait of the later ones counts",
+    );
+  });
+});
