@@ -6,7 +6,7 @@ import { type SecretKey, type Settings, secretDocs, settingSchemas } from "./sch
 import { didYouMean } from "./suggest.ts";
 
 export { SettingsError } from "./problems.ts";
-export type { SecretKey, Settings } from "./schema.ts";
+export type { Settings } from "./schema.ts";
 
 /** The namespace of our settings: the project's name. Other namespaces belong to the providers. */
 const NAMESPACE = "bascule";

@@ -64,7 +64,7 @@ const mocks: pulumi.runtime.Mocks = {
           locations: ["fsn1", "nbg1"].map((name) => ({ name, available: true })),
         };
       case "cloudflare:index/getZone:getZone":
-        return { zoneId: "1".padStart(32, "0"), account: { id: "2".padStart(32, "0") } };
+        return { id: "1".padStart(32, "0"), account: { id: "2".padStart(32, "0") } };
       default:
         throw new Error(`the program called ${token}, which no mock answers`);
     }

@@ -10,7 +10,7 @@ export function without(...keys: string[]): Record<string, string> {
   return Object.fromEntries(Object.entries(validSettings).filter(([key]) => !keys.includes(key)));
 }
 
-export function withoutField(key: string, field: string): Record<string, string> {
+function withoutField(key: string, field: string): Record<string, string> {
   return changed(key, { [field]: undefined });
 }
 
