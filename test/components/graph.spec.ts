@@ -114,6 +114,31 @@ describe("components: the graph of a single VPS", () => {
     waits("traffic", "green-nginx-service-apply", "dns-green");
   });
 
+  it("never has more than three commands at work on the server at the same time", () => {
+    const names = commands().map(({ name }) => name);
+    const byName = new Map(all.map((registration) => [registration.name, registration]));
+    // A resource waits for what it depends on, and for what the components around it depend on.
+    const waitsFor = (name: string, seen = new Set<string>()): Set<string> => {
+      for (let at = byName.get(name); at; at = byName.get(at.parent)) {
+        for (const dependency of at.dependencies) {
+          if (seen.has(dependency)) continue;
+          seen.add(dependency);
+          waitsFor(dependency, seen);
+        }
+      }
+      return seen;
+    };
+    const before = new Map(names.map((name) => [name, waitsFor(name)]));
+    const independent = (a: string, b: string) => !before.get(a)?.has(b) && !before.get(b)?.has(a);
+    let widest: string[] = [];
+    for (let subset = 1; subset < 2 ** names.length; subset++) {
+      const chosen = names.filter((_, index) => subset & (1 << index));
+      const together = chosen.every((a, index) => chosen.slice(index + 1).every((b) => independent(a, b)));
+      if (together && chosen.length > widest.length) widest = chosen;
+    }
+    assert.equal(widest.length, 3, widest.join(", "));
+  });
+
   it("database objects go and come with the server", () => {
     const objects = all.filter(({ type }) => type.startsWith("postgresql:"));
     assert.deepEqual(objects.map(({ name }) => name).sort(), [
