@@ -4,7 +4,10 @@ export interface Acme {
   directory: string;
   /** PEM of the authority behind the directory's own TLS; an ACME client must trust it to talk to the directory. */
   directoryCa: string;
-  /** PEM of the root that signs the certificates; it changes when the ACME server restarts. */
+  /**
+   * PEM of the roots that have signed certificates, the present one first. The ACME server makes a new one at every start; the former
+   * ones stay in the list, so that what they signed is good until it expires.
+   */
   rootCa: string;
 }
 
