@@ -67,7 +67,8 @@ function checkRecord({ content, data, ttl, proxied, type }: Properties): { prope
       wrong.push({ property: "ttl", reason });
     }
   }
-  if (type === "MX" && content === undefined) wrong.push({ property: "content", reason: "an MX record needs 'content'" });
+  if (type === "MX" && content === undefined)
+    wrong.push({ property: "content", reason: "an MX record needs 'content'" });
   return wrong;
 }
 
@@ -75,7 +76,8 @@ const numbers = [
   "algorithm altitude digestType keyTag latDegrees latMinutes latSeconds longDegrees longMinutes longSeconds",
   "matchingType order port precisionHorz precisionVert preference priority protocol selector size type usage weight",
 ].join(" ");
-const texts = "certificate digest fingerprint latDirection longDirection publicKey regex replacement service tag target value";
+const texts =
+  "certificate digest fingerprint latDirection longDirection publicKey regex replacement service tag target value";
 
 const data = {
   flags: { type: "any" },

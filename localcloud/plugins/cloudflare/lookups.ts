@@ -32,7 +32,9 @@ export const getZone = lookup<Cloudflare>()({
     if (id === undefined) {
       const found = await client.list(signal, "zones", query(filter ?? {}));
       if (found.length !== 1) {
-        throw new Error(`getZone: the filter must give exactly one zone, it gives ${found.length} (${filter?.name ?? ""})`);
+        throw new Error(
+          `getZone: the filter must give exactly one zone, it gives ${found.length} (${filter?.name ?? ""})`,
+        );
       }
       id = String(found[0]?.id);
     }
@@ -51,7 +53,12 @@ export const getZones = lookup<Cloudflare>()({
   },
 });
 
-const text = { exact: { type: "string" }, contains: { type: "string" }, startswith: { type: "string" }, endswith: { type: "string" } } as const;
+const text = {
+  exact: { type: "string" },
+  contains: { type: "string" },
+  startswith: { type: "string" },
+  endswith: { type: "string" },
+} as const;
 
 export const getDnsRecords = lookup<Cloudflare>()({
   inputs: {
@@ -69,7 +76,8 @@ export const getDnsRecords = lookup<Cloudflare>()({
     const { zoneId, name, content, maxItems, ...rest } = wanted;
     const params = query(rest);
     for (const [field, filter] of Object.entries({ name, content })) {
-      for (const [how, value] of Object.entries(filter ?? {})) params.set(how === "exact" ? field : `${field}.${how}`, value);
+      for (const [how, value] of Object.entries(filter ?? {}))
+        params.set(how === "exact" ? field : `${field}.${how}`, value);
     }
     if (wanted.proxied !== undefined) params.set("proxied", String(wanted.proxied));
     const all = await client.list(signal, `zones/${zoneId}/dns_records`, params);
