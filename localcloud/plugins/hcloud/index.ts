@@ -3,9 +3,22 @@ import type { Provider } from "../define.ts";
 import { requireLocalApi } from "../local-only.ts";
 import { Hcloud } from "./client.ts";
 import { Firewall, FirewallAttachment } from "./firewall.ts";
+import {
+  getDatacenter,
+  getImage,
+  getLocation,
+  getLocations,
+  getServerType,
+  getServerTypes,
+  getSshKey,
+} from "./lookups.ts";
 import { Network, NetworkSubnet } from "./network.ts";
+import { PrimaryIp } from "./primary-ip.ts";
+import { Rdns } from "./rdns.ts";
 import { Server } from "./server.ts";
+import { ServerNetwork } from "./server-network.ts";
 import { SshKey } from "./ssh-key.ts";
+import { Volume, VolumeAttachment } from "./volume.ts";
 
 const TOKEN_LENGTH = 64;
 
@@ -38,6 +51,19 @@ export const provider: Provider<Hcloud> = {
     "hcloud:index/firewall:Firewall": Firewall,
     "hcloud:index/firewallAttachment:FirewallAttachment": FirewallAttachment,
     "hcloud:index/server:Server": Server,
+    "hcloud:index/serverNetwork:ServerNetwork": ServerNetwork,
+    "hcloud:index/primaryIp:PrimaryIp": PrimaryIp,
+    "hcloud:index/volume:Volume": Volume,
+    "hcloud:index/volumeAttachment:VolumeAttachment": VolumeAttachment,
+    "hcloud:index/rdns:Rdns": Rdns,
   },
-  functions: {},
+  functions: {
+    "hcloud:index/getServerType:getServerType": getServerType,
+    "hcloud:index/getServerTypes:getServerTypes": getServerTypes,
+    "hcloud:index/getImage:getImage": getImage,
+    "hcloud:index/getLocation:getLocation": getLocation,
+    "hcloud:index/getLocations:getLocations": getLocations,
+    "hcloud:index/getDatacenter:getDatacenter": getDatacenter,
+    "hcloud:index/getSshKey:getSshKey": getSshKey,
+  },
 };

@@ -181,7 +181,7 @@ async function freshAddress({ client, signal }: Step, view: View, type: "ipv4" |
 }
 
 /** A server is made when it runs. */
-export async function waitUntilRunning({ client, signal }: Step, id: number): Promise<void> {
+export async function waitUntilRunning({ client, signal }: Pick<Step, "client" | "signal">, id: number): Promise<void> {
   const until = Date.now() + WAIT_MS;
   for (;;) {
     const { server } = await client.call<{ server: View }>(signal, "GET", `/servers/${id}`);
