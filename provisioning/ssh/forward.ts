@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, Socket } from "node:net";
 import { homedir, tmpdir } from "node:os";
@@ -44,7 +45,7 @@ export async function openForward(spec: ForwardSpec): Promise<Forward> {
   try {
     await untilAlive(spec, child, errors);
   } catch (error) {
-    child.stdin?.end();
+    await end(child);
     throw error;
   } finally {
     // The client has logged in, or never will: the key is not needed any longer.
@@ -52,6 +53,14 @@ export async function openForward(spec: ForwardSpec): Promise<Forward> {
   }
   noteHolder(spec, child.pid ?? 0);
   return { close: () => child.stdin?.end(), reused: false };
+}
+
+/** Waits for the end, so that the port is free again when the error is read. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  child.ref();
+  child.stdin?.end();
+  await once(child, "exit");
 }
 
 function start(spec: ForwardSpec, folder: string): { child: ChildProcess; errors: () => string } {
@@ -125,23 +134,26 @@ async function untilAlive(spec: ForwardSpec, child: ChildProcess, errors: () => 
   const seconds = spec.timeoutSeconds ?? 20;
   const end = Date.now() + seconds * 1000;
   const target = `${spec.user}@${spec.host}`;
+  const byHand = `Try by hand: ssh -p ${spec.port ?? 22} ${target}`;
   let seen: Answer = "closed";
   while (Date.now() < end) {
-    if (child.exitCode !== null) {
-      throw new Error(
-        `Forward to ${target} failed: ${errors() || "ssh ended"}. Try by hand: ssh -p ${spec.port ?? 22} ${target}`,
-      );
-    }
+    if (child.exitCode !== null) throw new Error(`Forward to ${target} failed: ${reason(errors())}. ${byHand}`);
     seen = await answers(spec.localPort);
     if (seen === "alive") return;
     await sleep(100);
   }
   throw new Error(
     seen === "closed"
-      ? `Forward to ${target}: no login within ${seconds} s. Try by hand: ssh -p ${spec.port ?? 22} ${target}`
+      ? `Forward to ${target}: no login within ${seconds} s. ${byHand}`
       : `Forward to ${target}: nothing answers on port ${spec.remotePort} of the server. ` +
           "See what is wrong there: sudo hostctl check --json",
   );
+}
+
+/** OpenSSH's banner about another key is long and advises to trust it. */
+function reason(errors: string): string {
+  if (!/HOST IDENTIFICATION HAS CHANGED|Host key verification failed/.test(errors)) return errors || "ssh ended";
+  return "the server shows another host key than the pinned one: it was rebuilt by hand, or it is not our server";
 }
 
 /** Another command of ours holds the port: good if it leads to the same server, which is written down by the one that opened it. */

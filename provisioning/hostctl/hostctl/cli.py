@@ -90,6 +90,8 @@ def main(argv: list[str]) -> int:
     if options.verb in ("apply", "revert"):
         summary = " ".join(str(answer.get(key, "-")) for key in ("service", "hash", "result", "step"))
         syslog.syslog(f"hostctl {options.verb} {summary}")
+    if not answer:
+        return code
     try:
         print(json.dumps(answer, ensure_ascii=False), flush=True)
     except BrokenPipeError:

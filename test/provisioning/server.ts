@@ -1,0 +1,140 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { blockOf, type Instance, portOf } from "../../localcloud/instance.ts";
+import { createDockerMachines } from "../../localcloud/machines/docker.ts";
+import { type Bundle, sealBundle } from "../../provisioning/bundle.ts";
+import { renderCloudInit } from "../../provisioning/cloud-init.ts";
+import { packHostctl } from "../../provisioning/hostctl/pack.ts";
+import { hostKeyFromSeed } from "../../provisioning/ssh/host-key.ts";
+import { seed } from "./specs.ts";
+
+/** What hostctl printed, and how it ended. */
+export interface Answer {
+  code: number;
+  body: Record<string, unknown>;
+}
+
+/** A server as a stack makes it: our user data, one login, hostctl by sudo. */
+export interface TestServer {
+  address: string;
+  privateKey: string;
+  hostKey: string;
+  /** As the deploy user. */
+  hostctl(command: string, input?: string): Promise<Answer>;
+  apply(bundle: Bundle): Promise<Answer>;
+  /** As root, past SSH: for tampering and for looking behind hostctl's back. */
+  asRoot(script: string): Promise<string>;
+  remove(): Promise<void>;
+}
+
+const slot = 13;
+const id = 1;
+
+/** Boots a server of the local cloud's Debian 13 image; needs the images, which `npm test` builds first. */
+export async function startServer(): Promise<TestServer> {
+  const name = `test-p${process.pid}`;
+  const folder = mkdtempSync(join(tmpdir(), "bascule-server-"));
+  const log = { info: () => undefined, warn: () => undefined };
+  const machines = createDockerMachines(instance(name, folder), log);
+  const address = blockOf(slot).replace(/0\/20$/, "130");
+  const hostKey = hostKeyFromSeed(seed);
+  const login = loginKey();
+  writeFileSync(join(folder, "login"), login.privateKey, { mode: 0o600 });
+  writeFileSync(join(folder, "known_hosts"), `${address} ${hostKey.publicKey}\n`);
+  const userData = renderCloudInit({
+    hostname: name,
+    user: "deploy",
+    authorizedKeys: [login.publicKey],
+    hostKey,
+    hostctl: packHostctl(),
+  });
+  const spec = {
+    id,
+    name,
+    image: "debian-13",
+    ipv4: address,
+    userData,
+    sshKeys: [],
+    memoryMiB: 2048,
+    cores: 2,
+    start: true,
+  };
+  await machines.createServer(spec);
+
+  const hostctl = async (command: string, input = ""): Promise<Answer> => {
+    const options = [
+      "BatchMode=yes",
+      "ConnectTimeout=3",
+      "IdentitiesOnly=yes",
+      `UserKnownHostsFile=${join(folder, "known_hosts")}`,
+    ];
+    const flags = options.flatMap((option) => ["-o", option]);
+    const ssh = [
+      "-F",
+      "none",
+      ...flags,
+      "-i",
+      join(folder, "login"),
+      `deploy@${address}`,
+      `sudo /usr/local/sbin/hostctl ${command}`,
+    ];
+    const { exitCode, stdout, stderr } = await execa("ssh", ssh, { input, reject: false });
+    if (!stdout.startsWith("{")) throw new Error(`hostctl ${command}: exit code ${exitCode}\n${stdout}\n${stderr}`);
+    return { code: exitCode ?? -1, body: JSON.parse(stdout) };
+  };
+  await untilReady(() => hostctl("facts"));
+  return {
+    address,
+    privateKey: login.privateKey,
+    hostKey: hostKey.publicKey,
+    hostctl,
+    apply: (bundle) => {
+      const { service, hash, text } = sealBundle(bundle);
+      return hostctl(`apply --service ${service} --hash ${hash}`, text);
+    },
+    asRoot: async (script) => {
+      const { stdout } = await execa("docker", [
+        "exec",
+        `lc-${name}-server-${id}`,
+        "bash",
+        "-euo",
+        "pipefail",
+        "-c",
+        script,
+      ]);
+      return stdout;
+    },
+    remove: async () => {
+      await machines.reset();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function instance(name: string, directory: string): Instance {
+  const tokens = { hetznerToken: "", cloudflareToken: "", accountId: "" };
+  return { name, slot, port: portOf(slot), block: blockOf(slot), directory, ...tokens };
+}
+
+/** OpenSSH's form, made by the code that makes host keys: both are Ed25519. */
+function loginKey(): { privateKey: string; publicKey: string } {
+  const der = generateKeyPairSync("ed25519").privateKey.export({ format: "der", type: "pkcs8" });
+  return hostKeyFromSeed(der.subarray(-32).toString("base64"));
+}
+
+async function untilReady(attempt: () => Promise<unknown>): Promise<void> {
+  const end = Date.now() + 30_000;
+  for (;;) {
+    try {
+      await attempt();
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await sleep(250);
+    }
+  }
+}
