@@ -28,7 +28,6 @@ export function buildApplication(shop: Shop, logLevel: string): ShopServer {
     keepAliveTimeout: 75_000,
     // While draining, a request on an open connection is still served; the answer says `Connection: close`.
     return503OnClosing: false,
-    forceCloseConnections: "idle",
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

@@ -30,7 +30,10 @@ async function main(): Promise<void> {
     stopping.abort();
     app.log.info({ signal }, "draining");
     setTimeout(() => process.exit(1), DRAIN_MILLISECONDS).unref();
+    // Node 18 leaves open connections alone when a server closes; each would keep the process until it times out.
+    const sweep = setInterval(() => app.server.closeIdleConnections(), 100);
     await app.close();
+    clearInterval(sweep);
     await shop.database.close();
     shop.redis.disconnect();
     app.log.info("stopped");
