@@ -5,7 +5,8 @@ import { Containers } from "./containers.ts";
 import { bootableImages, type EngineInfo, engineInfo, imageId, openDocker } from "./engine.ts";
 import { Helper } from "./helper.ts";
 import { namesOf } from "./names.ts";
-import { Networks } from "./networks.ts";
+import { PrivateNetworks } from "./private-networks.ts";
+import { PublicNetworks } from "./public-networks.ts";
 import { resetInstance } from "./reset.ts";
 import type { MachineFilter, MachineSpec, MachineState, Machines, PrivateNic } from "./types.ts";
 import { ensureVolumeStore } from "./volume-store.ts";
@@ -23,7 +24,8 @@ class DockerMachines implements Machines {
   readonly #log: Log;
   readonly #names: ReturnType<typeof namesOf>;
   readonly #containers: Containers;
-  readonly #networks: Networks;
+  readonly #networks: PrivateNetworks;
+  readonly #addresses: PublicNetworks;
   readonly #helper: Helper;
   readonly #volumes: Volumes;
   #info: Promise<EngineInfo> | undefined;
@@ -33,7 +35,8 @@ class DockerMachines implements Machines {
     this.#log = log;
     this.#names = namesOf(instance);
     this.#containers = new Containers(docker, this.#names);
-    this.#networks = new Networks(docker, this.#names);
+    this.#networks = new PrivateNetworks(docker, this.#names);
+    this.#addresses = new PublicNetworks(docker, this.#names);
     this.#helper = new Helper(docker, instance, this.#names);
     this.#volumes = new Volumes(this.#helper, this.#containers);
   }
@@ -55,7 +58,7 @@ class DockerMachines implements Machines {
 
   async deleteServer(id: number): Promise<void> {
     await this.#containers.remove(id);
-    await this.#networks.deletePublic(id);
+    await this.#addresses.delete(id);
     await this.#volumes.release(id);
   }
 
@@ -87,8 +90,8 @@ class DockerMachines implements Machines {
   }
 
   async changeAddress(id: number, ipv4: string | null): Promise<void> {
-    await this.#networks.createPublic(id, ipv4, await this.#engine());
-    await this.#networks.attachPublic(id, ipv4);
+    await this.#addresses.create(id, ipv4, await this.#engine());
+    await this.#addresses.attach(id, ipv4);
   }
 
   async changeType(id: number, memoryMiB: number, cores: number): Promise<void> {
@@ -96,11 +99,11 @@ class DockerMachines implements Machines {
   }
 
   async createNetwork(id: number, ipRange: string): Promise<void> {
-    await this.#networks.createPrivate(id, ipRange);
+    await this.#networks.create(id, ipRange);
   }
 
   async deleteNetwork(id: number): Promise<void> {
-    await this.#networks.deletePrivate(id);
+    await this.#networks.delete(id);
   }
 
   async attachNetwork(serverId: number, nic: PrivateNic): Promise<void> {
@@ -148,7 +151,7 @@ class DockerMachines implements Machines {
     // Asked before anything is removed: a rebuild from an image that is not there must not cost the old disk.
     const [info, image] = await Promise.all([this.#engine(), imageId(this.#docker, spec.image)]);
     await Promise.all([this.#containers.remove(spec.id), ensureVolumeStore(this.#docker, this.#names)]);
-    await this.#networks.createPublic(spec.id, spec.ipv4, info);
+    await this.#addresses.create(spec.id, spec.ipv4, info);
     await this.#containers.create(spec, image, info);
   }
 

@@ -1,5 +1,7 @@
 import type { Names } from "./names.ts";
 
+type RuleNames = Pick<Names, "comment" | "bridges" | "table">;
+
 /** Docker made its chains with one of the two; rules in the other would be of no effect on them. */
 const PICK_TOOL = `tool=
 for each in iptables-nft iptables-legacy; do
@@ -8,27 +10,29 @@ done`;
 
 /**
  * Shell: traffic inside the instance's block passes between Docker's bridges, which Docker keeps apart, and keeps its source
- * address. Rules that are there already stay as they are.
+ * address; traffic inside a private network passes whatever its addresses. Rules that are there already stay as they are.
  */
-export function renderOpenLanes(names: Pick<Names, "comment">, block: string): string {
-  const match = matchOf(names, block);
+export function renderOpenLanes(names: RuleNames, block: string): string {
+  const set = rulesOf(names, block).map(
+    ({ table, rule }) => `$tool -w -t ${table} -C ${rule} 2>/dev/null || $tool -w -t ${table} -I ${rule}`,
+  );
   return `${PICK_TOOL}
 if [ -z "$tool" ]; then
   echo "Docker has no chain DOCKER-USER in iptables on this machine; start its engine with iptables enabled" >&2
   exit 1
 fi
-$tool -w -C DOCKER-USER ${match} 2>/dev/null || $tool -w -I DOCKER-USER 1 ${match}
-$tool -w -t nat -C POSTROUTING ${match} 2>/dev/null || $tool -w -t nat -I POSTROUTING 1 ${match}
+${set.join("\n")}
 `;
 }
 
 /** Shell: exactly this instance's rules and table go, however often they are there. */
-export function renderRemoval(names: Pick<Names, "comment" | "table">, block: string): string {
-  const match = matchOf(names, block);
+export function renderRemoval(names: RuleNames, block: string): string {
+  const remove = rulesOf(names, block).map(
+    ({ table, rule }) => `  while $tool -w -t ${table} -D ${rule} 2>/dev/null; do :; done`,
+  );
   return `${PICK_TOOL}
 if [ -n "$tool" ]; then
-  while $tool -w -D DOCKER-USER ${match} 2>/dev/null; do :; done
-  while $tool -w -t nat -D POSTROUTING ${match} 2>/dev/null; do :; done
+${remove.join("\n")}
 fi
 nft -f - <<'END'
 table ip ${names.table}
@@ -37,6 +41,11 @@ END
 `;
 }
 
-function matchOf(names: Pick<Names, "comment">, block: string): string {
-  return `-s ${block} -d ${block} -m comment --comment ${names.comment} -j ACCEPT`;
+function rulesOf(names: RuleNames, block: string): { table: "filter" | "nat"; rule: string }[] {
+  const accept = `-m comment --comment ${names.comment} -j ACCEPT`;
+  return [
+    { table: "filter", rule: `DOCKER-USER -s ${block} -d ${block} ${accept}` },
+    { table: "filter", rule: `DOCKER-USER -i ${names.bridges}+ -o ${names.bridges}+ ${accept}` },
+    { table: "nat", rule: `POSTROUTING -s ${block} -d ${block} ${accept}` },
+  ];
 }

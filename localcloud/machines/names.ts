@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Instance } from "../instance.ts";
 import { INSTANCE_LABEL } from "../instance.ts";
 
@@ -11,6 +12,9 @@ export interface Names {
   /** Container of a server, and the network of its public address. */
   server(id: number): string;
   network(id: number): string;
+  /** Interfaces of private networks on this machine, and what their names begin with. */
+  bridge(id: number): string;
+  bridges: string;
   /** The helper that sets packet filters, with the network of the host. */
   helper: string;
   /** The one Docker volume that holds every volume of the instance. */
@@ -31,11 +35,15 @@ export function namesOf(instance: Pick<Instance, "name">): Names {
       `'${name}' is no name for an instance: use lower-case letters, digits and dashes, for example 'local'`,
     );
   }
+  // The kernel takes 15 characters, too few for a name one can read.
+  const bridges = `lc${createHash("sha256").update(name).digest("hex").slice(0, 6)}-`;
   return {
     instance: name,
     labels: { [INSTANCE_LABEL]: name },
     server: (id) => `lc-${name}-server-${id}`,
     network: (id) => `lc-${name}-network-${id}`,
+    bridge: (id) => `${bridges}${id.toString(36)}`,
+    bridges,
     helper: `lc-${name}-net`,
     volumes: `lc-${name}-volumes`,
     table: `localcloud_${name.replaceAll("-", "_")}`,

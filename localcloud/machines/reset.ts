@@ -1,9 +1,9 @@
 import type Docker from "dockerode";
 import type { FastifyBaseLogger } from "fastify";
+import { removeNetwork } from "./docker-networks.ts";
 import { EDGE_IMAGE, hasImage, unlessGone } from "./engine.ts";
 import type { Helper } from "./helper.ts";
 import type { Names } from "./names.ts";
-import { removeNetwork } from "./networks.ts";
 
 /** Removes everything of an instance, found by label and not by any record, so that it also works after a crash. */
 export async function resetInstance(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import { containerOptions } from "../../localcloud/machines/containers.ts";
 import { namesOf } from "../../localcloud/machines/names.ts";
-import { publicSubnet } from "../../localcloud/machines/networks.ts";
+import { publicSubnet } from "../../localcloud/machines/public-networks.ts";
 import { seedEntries, tarOf } from "../../localcloud/machines/seed.ts";
 
 const GIB = 1024 ** 3;

@@ -132,15 +132,20 @@ table ip localcloud_test_a {
 
   it("touches Docker's chains only by rules that carry the instance's name", () => {
     const block = "198.18.240.0/20";
+    const own = [
+      `-s ${block} -d ${block} -m comment --comment localcloud:test-a -j ACCEPT`,
+      `-i ${names.bridges}+ -o ${names.bridges}+ -m comment --comment localcloud:test-a -j ACCEPT`,
+    ];
     for (const script of [renderOpenLanes(names, block), renderRemoval(names, block)]) {
-      const changes = script.split("\n").flatMap((line) => line.match(/\$tool -w (?:-t nat )?-[ID] .*/g) ?? []);
-      assert.equal(changes.length, 2);
-      for (const change of changes) {
-        assert.match(
-          change,
-          /-s 198\.18\.240\.0\/20 -d 198\.18\.240\.0\/20 -m comment --comment localcloud:test-a -j ACCEPT/,
-        );
-      }
+      const changes = [...script.matchAll(/\$tool -w -t (filter|nat) -[ID] (\S+) (.*? ACCEPT)/g)];
+      assert.deepEqual(
+        changes.map(([, table, chain, match]) => [table, chain, match]),
+        [
+          ["filter", "DOCKER-USER", own[0]],
+          ["filter", "DOCKER-USER", own[1]],
+          ["nat", "POSTROUTING", own[0]],
+        ],
+      );
       assert.doesNotMatch(script, /flush|-F|-X|-P /);
     }
   });

@@ -177,6 +177,8 @@ describe("machines of the local cloud, for real", function () {
       await waitFor(async () => (await on(A, "ls /run/before 2>/dev/null | wc -l")) === "0");
       const state = "ip -4 -brief address show eth0; ip -4 -brief address show eth1; cat /mnt/HC_Volume_41/file";
       assert.match(await on(A, state), /198\.18\.241\.2\/29.*10\.254\.1\.5\/16.*kept/s);
+      assert.doesNotMatch(await on(A, "cat /etc/hosts; ip address"), /198\.19\./);
+      assert.equal(await on(A, "systemctl is-system-running --wait"), "running");
     }
   });
 
@@ -208,6 +210,7 @@ describe("machines of the local cloud, for real", function () {
     await machines.changeAddress(b.id, null);
     await machines.powerOn(b.id);
     assert.notEqual((await ssh(moved, "root", "true")).exitCode, 0);
+    await machines.powerOff(b.id);
   });
 
   it("are rebuilt with a new disk and the same addresses, host key and volume", async () => {
@@ -232,13 +235,25 @@ describe("machines of the local cloud, for real", function () {
     assert.notEqual(id, before.split("\n")[1]);
   });
 
-  it("refuse a range that is taken, naming who has it and how to free it", async () => {
+  it("may have private networks of one range, each its own world", async () => {
+    await machines.createNetwork(32, NETWORK.range);
+    await machines.attachNetwork(b.id, { networkId: 32, ip: "10.254.1.6" });
+    await machines.changeAddress(b.id, B);
+    await machines.powerOn(b.id);
+    const seen = `ip -4 -brief address show to 10.0.0.0/8; ${opens("10.254.1.5", 22)}; echo $?`;
+    assert.match(await on(B, seen), /10\.254\.1\.6\/16 *\n(1|124)$/);
+    await machines.detachNetwork(b.id, 32);
+    await machines.attachNetwork(b.id, { networkId: NETWORK.id, ip: "10.254.1.6" });
+    assert.match(await on(B, seen), /10\.254\.1\.6\/16 *\n0$/);
+  });
+
+  it("refuse an address that is taken, naming who has it and how to free it, and leave nothing of the attempt", async () => {
     await assert.rejects(
-      machines.createNetwork(32, "10.254.128.0/24"),
-      new RegExp(
-        `10\\.254\\.128\\.0/24.*lc-${name}-network-31 \\(10\\.254\\.0\\.0/16; .*localcloud reset --name ${name}\\)`,
-      ),
+      neighbour.createServer({ ...a, id: 13 }),
+      new RegExp(`198\\.18\\.241\\.0/29.*lc-${name}-server-11 .*localcloud reset --name ${name}`),
     );
+    assert.deepEqual((await left(docker, `${name}-b`)).networks, []);
+    assert.deepEqual(await neighbour.states(), []);
   });
 
   it("are deleted with all that is theirs; what is missing is no error", async () => {
@@ -264,7 +279,7 @@ describe("machines of the local cloud, for real", function () {
     const tables = rules.match(/localcloud_test_m\d+\w*/g)?.filter((table) => table.includes(`${process.pid}`));
     assert.deepEqual(tables, [`localcloud_test_m${process.pid}_b`]);
     const comments = rules.match(/localcloud:[\w-]+/g)?.filter((comment) => comment.includes(name));
-    assert.deepEqual(comments, [`localcloud:${name}-b`, `localcloud:${name}-b`]);
+    assert.deepEqual(comments, Array(3).fill(`localcloud:${name}-b`));
     await neighbour.reset();
     assert.doesNotMatch(await packetFilters(docker), new RegExp(`${process.pid}`));
   });
