@@ -57,7 +57,7 @@ export async function openForward(spec: ForwardSpec): Promise<Forward> {
 
 /** Waits for the end, so that the port is free again when the error is read. */
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
   child.ref();
   child.stdin?.end();
   await once(child, "exit");

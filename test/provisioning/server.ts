@@ -63,8 +63,10 @@ export async function startServer(): Promise<TestServer> {
     cores: 2,
     start: true,
   };
-  await machines.createServer(spec);
-
+  const remove = async () => {
+    await machines.reset();
+    rmSync(folder, { recursive: true });
+  };
   const hostctl = async (command: string, input = ""): Promise<Answer> => {
     const options = [
       "BatchMode=yes",
@@ -86,7 +88,13 @@ export async function startServer(): Promise<TestServer> {
     if (!stdout.startsWith("{")) throw new Error(`hostctl ${command}: exit code ${exitCode}\n${stdout}\n${stderr}`);
     return { code: exitCode ?? -1, body: JSON.parse(stdout) };
   };
-  await untilReady(() => hostctl("facts"));
+  try {
+    await machines.createServer(spec);
+    await untilReady(() => hostctl("facts"));
+  } catch (error) {
+    await remove();
+    throw error;
+  }
   return {
     address,
     privateKey: login.privateKey,
@@ -108,10 +116,7 @@ export async function startServer(): Promise<TestServer> {
       ]);
       return stdout;
     },
-    remove: async () => {
-      await machines.reset();
-      rmSync(folder, { recursive: true });
-    },
+    remove,
   };
 }
 
