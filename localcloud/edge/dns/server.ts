@@ -15,6 +15,8 @@ export class DnsServer {
   /** What was pushed, by zone; undefined while nobody knows what the database holds. */
   #pushed: Map<string, string> | undefined;
   #serial = 0;
+  /** Pushes go one after the other, so that the last one asked for is the one that stays. */
+  #queue: Promise<void> = Promise.resolve();
 
   constructor(containers: CoreContainers, core: CoreAddresses) {
     this.#containers = containers;
@@ -34,7 +36,13 @@ export class DnsServer {
   }
 
   /** Brings the database in line; only zones that differ from what was pushed before are sent. */
-  async push(zones: ZoneContent[]): Promise<void> {
+  push(zones: ZoneContent[]): Promise<void> {
+    const pushed = this.#queue.then(() => this.#push(zones));
+    this.#queue = pushed.catch(() => undefined);
+    return pushed;
+  }
+
+  async #push(zones: ZoneContent[]): Promise<void> {
     const present = new Map(zones.map((zone) => [zone.name, JSON.stringify(zone.rows)]));
     const before = this.#pushed;
     const changed = zones.filter((zone) => before?.get(zone.name) !== present.get(zone.name));

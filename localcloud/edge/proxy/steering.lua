@@ -54,7 +54,7 @@ core.register_task(function()
   end
 end)
 
-core.register_cli({ "localcloud", "routes" }, function(applet)
+core.register_cli({ "localcloud", "routes" }, "localcloud routes: read the routes now", function(applet)
   applet:send((read_routes() or "ok") .. "\n")
 end)
 
