@@ -45,6 +45,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  allowEmptyBodies(app);
   addRequestLog(app);
   addFaults(app, options.faults);
   app.addHook("onRequest", async (request, reply) => {
@@ -66,6 +67,18 @@ function loggerOptions(file: string | undefined) {
     file,
     redact: { paths: ["headers.authorization", "req.headers", "*.token", "token", "userData"], censor: "***" },
   };
+}
+
+/** Clients announce JSON and send nothing, for example to switch a server off. */
+function allowEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, text: string, done) => {
+    if (text.trim() === "") {
+      done(null, undefined);
+    } else {
+      parse(request, text, done);
+    }
+  });
 }
 
 /** One line per changing call and per refused one; reads that went well are left out, bodies and headers always. */

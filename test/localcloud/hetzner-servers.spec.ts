@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { HetznerUnderTest, KEY } from "../support/hetzner.ts";
+import { HetznerUnderTest, KEY, TOKEN } from "../support/hetzner.ts";
 
 const base = { name: "web", server_type: "cx23", image: "debian-13", location: "fsn1" };
 
@@ -171,6 +171,16 @@ describe("Hetzner API: servers", () => {
       assert.deepEqual(seen, ["running", "off", "off", "running", "running", "running", "off"]);
       await cloud.refused(422, "service_error", "POST", `/servers/${id}/actions/reboot`);
       assert.equal(cloud.machines.calls.filter((call) => call.startsWith("powerOff")).length, 2);
+    });
+
+    it("goes off by a call that announces JSON and sends none", async () => {
+      const { id } = await cloud.server("web");
+      const response = await cloud.app.inject({
+        method: "POST",
+        url: `/hetzner/v1/servers/${id}/actions/poweroff`,
+        headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+      });
+      assert.equal(response.statusCode, 201);
     });
 
     it("keeps its status when the machine refuses", async () => {
