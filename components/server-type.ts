@@ -32,9 +32,9 @@ export function lookUpServerSize(settings: Settings, opts: pulumi.InvokeOptions)
 /** What is wrong with the place; empty when the location sells the type. */
 export function locationProblems(
   { server }: Pick<Settings, "server">,
-  locations: readonly { name: string; available: boolean }[],
+  locations: readonly { name: string; available?: boolean }[],
 ): string[] {
-  const sold = locations.filter(({ available }) => available).map(({ name }) => name);
+  const sold = locations.filter(({ available = true }) => available).map(({ name }) => name);
   const [first] = sold;
   if (sold.includes(server.location)) return [];
   const allowed = first ? `${sold.join(", ")} sell it` : "no location sells it now";
