@@ -13,8 +13,10 @@ export interface RunOptions {
   cwd?: string;
   env?: Record<string, string>;
   stdin?: string;
-  /** Every line of stdout and stderr as it comes. */
+  /** Every line of progress as it comes: stderr, where our own commands report. */
   onLine?: (line: string) => void;
+  /** Whether stdout is progress too, as it is for the engine, and not a result that may hold secrets. */
+  progressOnStdout?: boolean;
 }
 
 const KEPT_LINES = 40;
@@ -37,10 +39,13 @@ export function createCommands(): Commands {
           keep(line);
           tail.push(line);
           if (tail.length > KEPT_LINES) tail.shift();
-          options.onLine?.(line);
         });
-      follow(child.stdout, (line) => out.push(line));
-      follow(child.stderr, () => {});
+      const progress = (line: string) => line.trim() !== "" && options.onLine?.(line.trim());
+      follow(child.stdout, (line) => {
+        out.push(line);
+        if (options.progressOnStdout) progress(line);
+      });
+      follow(child.stderr, progress);
       child.stdin.on("error", () => {});
       child.stdin.end(options.stdin ?? "");
       const code = await new Promise<number | null>((resolve, reject) =>

@@ -40,6 +40,7 @@ export async function openStack(
         env: variables,
         stdin,
         onLine: follow,
+        progressOnStdout: true,
       }),
   };
 }
