@@ -59,18 +59,22 @@ export async function createBlue(options: CreateBlueOptions): Promise<Blue> {
   await upload(access, await readFile(shop.path), data.sql);
   await runScript(access, "packages");
   report("PostgreSQL 15, Redis 7, nginx and Node are installed");
-  await runScript(access, "database", { DATABASE_PASSWORD: password });
-  report(`database girlycrea holds the ${data.origin} catalogue`);
   const ports = BLUE.ports.join(" ");
-  await runScript(access, "shop", { DATABASE_PASSWORD: password, RELEASE: shop.hash.slice(0, 12), PORTS: ports });
-  report(`the shop runs in ${BLUE.ports.length} instances`);
-  await runScript(access, "site", {
-    DOMAIN: BLUE.domain,
-    EMAIL: BLUE.email,
-    DIRECTORY: options.acme.directory,
-    DIRECTORY_CA: options.acme.directoryCa,
-    PORTS: ports,
-  });
+  await Promise.all([
+    runScript(access, "certificate", {
+      DOMAIN: BLUE.domain,
+      EMAIL: BLUE.email,
+      DIRECTORY: options.acme.directory,
+      DIRECTORY_CA: options.acme.directoryCa,
+    }),
+    runScript(access, "database", { DATABASE_PASSWORD: password })
+      .then(() => report(`database girlycrea holds the ${data.origin} catalogue`))
+      .then(() =>
+        runScript(access, "shop", { DATABASE_PASSWORD: password, RELEASE: shop.hash.slice(0, 12), PORTS: ports }),
+      )
+      .then(() => report(`the shop runs in ${BLUE.ports.length} instances`)),
+  ]);
+  await runScript(access, "site", { DOMAIN: BLUE.domain, PORTS: ports });
   report(`https://${BLUE.domain} is served with a certificate of its own`);
 
   const facts: BlueFacts = {
