@@ -71,7 +71,7 @@ export function refreshedInputs<C>(
     const live = state[name] === null ? undefined : state[name];
     const before = old?.[name];
     if (before !== undefined) {
-      if (input.writeOnly && live === undefined) inputs[name] = before;
+      if (input.writeOnly) inputs[name] = before;
       else if (fulfils(live, before, input.type)) inputs[name] = before;
       else if (live !== undefined) inputs[name] = noted(live, notesDefaults, input.type);
       continue;

@@ -2,6 +2,9 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { createInterface } from "node:readline";
 
+/** How long a cancelled command may take to end by itself. */
+const GRACE_MS = 1000;
+
 export interface Finished {
   /** In words, undefined when all went well. */
   failure?: string;
@@ -39,6 +42,8 @@ export function collect(
   child.stdin.end(feeding.stdin ?? "");
   const stop = () => {
     child.kill("SIGTERM");
+    // The ssh client waits for the remote command however politely it is asked.
+    setTimeout(() => child.kill("SIGKILL"), GRACE_MS).unref();
   };
   if (feeding.signal.aborted) stop();
   feeding.signal.addEventListener("abort", stop, { once: true });
@@ -48,6 +53,13 @@ export function collect(
       resolve(failure === undefined ? finished : { ...finished, failure });
     };
     child.on("error", (error) => end(error.message));
+    // A shared connection keeps the output of a command open after its client is gone, so "close" may be long in coming.
+    child.on("exit", () => {
+      if (!feeding.signal.aborted) return;
+      child.stdout.destroy();
+      child.stderr.destroy();
+      end("cancelled");
+    });
     child.on("close", (code, signal) => {
       if (feeding.signal.aborted) end("cancelled");
       else if (code === 0) end(undefined);

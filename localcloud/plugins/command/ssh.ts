@@ -126,7 +126,9 @@ async function dial(connection: Connection, run: RemoteRun): Promise<Master> {
 
 /** One attempt: the connection, or what went wrong. ssh makes its socket once it is logged in. */
 async function open(login: Login, signal: AbortSignal): Promise<Master | string> {
-  const child = spawn("ssh", ["-M", "-N", "-S", login.socket, ...login.options, login.target], {
+  // What a session may set is for the commands to say, not for the connection they share.
+  const shared = ["-M", "-N", "-S", login.socket, "-o", "SendEnv=*"];
+  const child = spawn("ssh", [...shared, ...login.options, login.target], {
     env: login.environment,
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -139,7 +141,7 @@ async function open(login: Login, signal: AbortSignal): Promise<Master | string>
     ended = error.message;
   });
   child.on("close", () => {
-    ended ??= said.trim() || "the connection was closed";
+    ended ??= explained(said);
   });
   while (ended === undefined) {
     if (existsSync(login.socket)) return new Master(login, child);
@@ -148,4 +150,11 @@ async function open(login: Login, signal: AbortSignal): Promise<Master | string>
   }
   signal.throwIfAborted();
   return ended;
+}
+
+/** ssh's words for a wrong host key fill a screen and name our temporary files. */
+function explained(said: string): string {
+  if (!said.includes("IDENTIFICATION HAS CHANGED")) return said.trim() || "the connection was closed";
+  const shown = /SHA256:\S+/.exec(said)?.[0]?.replace(/\.$/, "") ?? "another one";
+  return `host key mismatch: the host shows the key ${shown}, which is not the one of 'hostKey'`;
 }
