@@ -49,6 +49,9 @@ export function save(instance: Instance): void {
 /** A slot, a port and fresh tokens for a new instance; refuses a port that is taken. */
 export async function allocate(name: string, port: number | undefined): Promise<Instance> {
   const directory = directoryOf(name);
+  if (port !== undefined) {
+    await assertPortFree(name, port);
+  }
   const slot = await freeSlot(name, port);
   return {
     name,
@@ -62,14 +65,13 @@ export async function allocate(name: string, port: number | undefined): Promise<
   };
 }
 
-/** Throws, naming who holds it, unless the port can be listened on. */
+/** Throws, naming who holds it, unless the port can be listened on and no other instance, running or not, has it. */
 export async function assertPortFree(name: string, port: number): Promise<void> {
-  if (await isPortFree(port)) {
+  const other = allInstances().find((instance) => instance.port === port && instance.name !== name);
+  if (other === undefined && (await isPortFree(port))) {
     return;
   }
-  const holder = portHolder(port);
-  const other = allInstances().find((instance) => instance.port === port && instance.name !== name);
-  const who = other === undefined ? holder : `the local cloud '${other.name}'`;
+  const who = other === undefined ? portHolder(port) : `the local cloud '${other.name}'`;
   throw new UserError(
     `port ${port} on 127.0.0.1 is taken${who === null ? "" : ` by ${who}`}, so the local cloud '${name}' cannot listen there`,
     `localcloud start --name ${name} --port ${port + 1}`,
@@ -87,7 +89,7 @@ async function freeSlot(name: string, port: number | undefined): Promise<number>
   // Slot 0 is left to the default instance as long as others have a choice.
   const order = [...Array.from({ length: SLOTS - 1 }, (_, index) => index + 1), 0];
   for (const slot of order) {
-    const unused = !others.some((other) => other.slot === slot || other.port === (port ?? portOf(slot)));
+    const unused = !others.some((other) => other.slot === slot || (port === undefined && other.port === portOf(slot)));
     if (unused && blockFree(slot) && (port !== undefined || (await isPortFree(portOf(slot))))) {
       return slot;
     }
