@@ -33,7 +33,9 @@ class FakeShop {
     const reply = (status: number, content: unknown = {}): Reply => ({ status, side: this.live, body: content });
     if (request.path.startsWith("/api/products?")) return reply(200, { products: [{ id: 3, title: "AMBER PIN" }] });
     if (request.path.startsWith("/api/products/")) return reply(200);
-    if (request.path === "/api/auth/login" && !this.#accounts[this.live].has(body.email ?? "")) return reply(401);
+    const known = this.#accounts[this.live].has(body.email ?? "");
+    if (request.path === "/api/auth/login" && !known) return reply(401);
+    if (request.path === "/api/auth/signup" && known) return reply(409);
     if (request.path.startsWith("/api/auth/")) {
       this.#accounts[this.live].add(body.email ?? "");
       this.#session = { side: this.live, cart: 0 };
@@ -190,6 +192,36 @@ describe("journeys of the users", () => {
     assert.equal(outcome.records.filter(({ relogin }) => relogin).length, 2);
     assert.equal(shop.orders.green.length, 1);
     assert.equal(outcome.orders[0]?.side, "green");
+  });
+
+  it("follow a shop that moves away and straight back", async () => {
+    const shop = new FakeShop();
+    const after: Record<string, Side> = { "cart-add": "green", login: "blue" };
+    shop.before = ({ path, method }) => {
+      const step = path === "/api/cart" && method === "POST" ? "cart-add" : path.slice("/api/auth/".length);
+      const side = after[step];
+      if (!side) return;
+      delete after[step];
+      shop.live = "green";
+      // The answer still comes from green; by the next request the shop is on `side`.
+      queueMicrotask(() => {
+        shop.live = side;
+      });
+    };
+    const outcome = await visit(shop, "newcomer");
+    assert.ok(!outcome.gaveUp, steps(outcome).join(", "));
+    assert.deepEqual(steps(outcome).slice(3), [
+      "signup",
+      "cart-add",
+      "login",
+      "signup",
+      "login",
+      "cart-add",
+      "cart",
+      "checkout",
+      "order",
+    ]);
+    assert.equal(shop.orders.blue.length, 1);
   });
 
   it("call it a failure when the shop forgets a session without having moved", async () => {

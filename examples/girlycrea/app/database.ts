@@ -33,10 +33,11 @@ export function openDatabase(url: string, onIdleError: (error: Error) => void): 
   const pool = new pg.Pool({
     connectionString: url,
     max: 5,
-    connectionTimeoutMillis: 3_000,
+    connectionTimeoutMillis: 5_000,
     // Enforced in the client, because a statement_timeout startup parameter is refused by PgBouncer.
     query_timeout: 5_000,
-    idleTimeoutMillis: 30_000,
+    // A new connection is the dearest thing to ask of a busy server; the few there are stay open through a quiet spell.
+    idleTimeoutMillis: 300_000,
   });
   // A server that restarts breaks idle connections; unhandled, that event would end the process.
   pool.on("error", onIdleError);
