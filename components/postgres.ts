@@ -94,7 +94,14 @@ export class Postgres extends pulumi.ComponentResource {
         .all([this.service.hash, server.address, server.privateKey, server.hostKey])
         .apply(async ([, host, privateKey, hostKey]) => {
           const { user } = server;
-          await openForward({ host, user, privateKey, hostKey, localPort: forwardPort, remotePort: 5432 });
+          try {
+            await openForward({ host, user, privateKey, hostKey, localPort: forwardPort, remotePort: 5432 });
+          } catch (error) {
+            // First and alone, as the engine repeats it inside every resource that waits for the port.
+            const reason = error instanceof Error ? error.message : String(error);
+            await pulumi.log.error(`no way to the database (bascule:postgres.forwardPort ${forwardPort}): ${reason}`);
+            throw error;
+          }
           return forwardPort;
         }),
     );

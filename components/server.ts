@@ -6,6 +6,7 @@ import { renderCloudInit } from "../provisioning/cloud-init.ts";
 import { packHostctl } from "../provisioning/hostctl/pack.ts";
 import { hostKeyFromSeed } from "../provisioning/ssh/host-key.ts";
 import type { Naming } from "./naming.ts";
+import type { Network } from "./network.ts";
 
 export interface ServerArgs {
   naming: Naming;
@@ -23,8 +24,8 @@ export interface ServerArgs {
   /** Secret. */
   sshPrivateKey: pulumi.Output<string>;
   firewallId: pulumi.Input<number>;
-  /** Subnet of the private network. */
-  subnetId: pulumi.Input<string>;
+  /** Private network it joins once it runs. */
+  network: Network;
   /** What the address resolves back to. */
   reverseName: string;
 }
@@ -55,7 +56,7 @@ export class Server extends pulumi.ComponentResource {
     this.machine = this.createMachine(name, args, address, seed.base64);
     const attachment = new hcloud.ServerNetwork(
       `${name}-attachment`,
-      { serverId: this.machine.id.apply(Number), subnetId: args.subnetId },
+      { serverId: this.machine.id.apply(Number), subnetId: args.network.subnetId },
       { parent: this, deletedWith: this.machine },
     );
     this.privateAddress = attachment.ip;
@@ -137,6 +138,8 @@ export class Server extends pulumi.ComponentResource {
       {
         parent: this,
         protect: args.protect,
+        // A subnet cannot be deleted while a server is attached: the server has to go first.
+        dependsOn: [args.network],
         // Both force a replacement at Hetzner and matter on first boot only; hostctl updates itself as a bundle.
         ignoreChanges: ["userData", "sshKeys"],
         // Name and address are free for the new server only when the old one is gone.

@@ -63,7 +63,7 @@ export class SingleVps extends pulumi.ComponentResource {
         sshPublicKey: settings.sshPublicKey,
         sshPrivateKey: secrets.sshPrivateKey,
         firewallId: firewall.firewallId,
-        subnetId: privateNetwork.subnetId,
+        network: privateNetwork,
         reverseName: this.hostname,
       },
       { parent: this },
