@@ -29,6 +29,8 @@ export function renderCloudInit(spec: CloudInitSpec): string {
   const document = {
     hostname: spec.hostname,
     preserve_hostname: false,
+    // Or sudo complains, and waits for a resolver, at every command.
+    manage_etc_hosts: "localhost",
     // Minimal images have no other locale, and cloud-init fails over a missing one.
     locale: "C.UTF-8",
     package_update: false,

@@ -11,7 +11,8 @@ const packages: Record<PackagedService, Record<DebianRelease, string[]>> = {
   redis: { 12: ["redis-server", "redis-tools"], 13: ["valkey-server", "valkey-tools"] },
   tls: { 12: ["ca-certificates", "lego", "openssl"], 13: ["ca-certificates", "lego", "openssl"] },
   app: { 12: ["curl", "nodejs"], 13: ["curl", "nodejs"] },
-  nginx: { 12: ["curl", "nginx"], 13: ["curl", "nginx"] },
+  // logrotate: minimal images lack it, and the access log would fill the disk.
+  nginx: { 12: ["curl", "logrotate", "nginx"], 13: ["curl", "logrotate", "nginx"] },
 };
 
 /** The packages of these services, sorted, each once: what `renderBase` installs in one go. */

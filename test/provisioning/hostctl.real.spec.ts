@@ -197,17 +197,18 @@ describe("hostctl on a server", function () {
   });
 
   it("runs long work after the session is over, and ends it when asked", async () => {
-    const script = 'wc -c < "$BASCULE_SECRETS/TOKEN"; id -un; sleep 1; echo end';
+    const script = 'wc -c < "$BASCULE_SECRETS/TOKEN"; id -un; until [ -e /tmp/go ]; do sleep 0.1; done; echo end';
     const request = JSON.stringify({ script, secrets: { TOKEN: canary }, user: "deploy" });
     assert.equal((await server.hostctl("job start --name copy", request)).body.state, "running");
     assert.match(String((await server.hostctl("job start --name copy", request)).body.reason), /copy is running/);
     assert.equal(await server.asRoot("ls -ld --time-style=+ /run/bascule/jobs/copy | cut -c1-10"), "drwx------");
     assert.ok(!(await server.asRoot("ps -eo args; systemctl show bascule-job-copy")).includes(canary));
+    await server.asRoot("touch /tmp/go");
     const { body } = await server.hostctl("job wait --name copy --seconds 20");
     assert.deepEqual([body.state, body.exitCode, body.output], ["done", 0, `${canary.length}\ndeploy\nend\n`]);
     assert.equal(await server.asRoot("ls /run/bascule/jobs"), "");
 
-    await server.hostctl("job start --name long", JSON.stringify({ script: "sleep 600" }));
+    await server.hostctl("job start --name long", JSON.stringify({ script: "exec sleep 600" }));
     assert.equal((await server.hostctl("job stop --name long")).body.state, "failed");
     assert.equal(await server.asRoot("pgrep -x sleep || true"), "");
   });

@@ -49,7 +49,8 @@ class Server(unittest.TestCase):
         installed.chmod(0o755)
 
     def hostctl(self, *arguments: str, stdin: bytes = b"") -> tuple[int, dict[str, Any]]:
-        done = subprocess.run([sys.executable, str(HOSTCTL), *arguments], input=stdin, capture_output=True, env=self.environment())
+        argv = [sys.executable, str(HOSTCTL), *arguments]
+        done = subprocess.run(argv, input=stdin, capture_output=True, env=self.environment())
         self.assertEqual(done.stderr.decode(), "")
         return done.returncode, json.loads(done.stdout) if done.stdout.strip() else {}
 
@@ -276,7 +277,7 @@ class Killed(Server):
         self.kill_at("reload", self.demo("good 2\n"))
         code, answer = self.hostctl("check")
         self.assertEqual(code, 10)
-        self.assertIn("killed half-way", answer["services"][0]["drift"][0]["actual"])
+        self.assertIn("under way, or killed", answer["services"][0]["drift"][0]["actual"])
 
     def test_previous_apply_again_brings_it_back(self) -> None:
         self.changed(self.demo())
@@ -299,6 +300,7 @@ class Killed(Server):
 
     def test_killed_at_the_first_start(self) -> None:
         self.kill_at("start", self.demo())
+        self.assertEqual(self.hostctl("check")[0], 10)
         self.changed(self.demo())
         self.assertEqual(self.read("/fake/live"), "good 1\n")
 
@@ -353,7 +355,8 @@ class Drift(Server):
 
 class Secrets(Server):
     def test_never_printed(self) -> None:
-        secret = {"path": "/etc/demo.secret", "content": f"url=postgres://demo:{SECRET}@db/demo\n", "mode": "0600", "secret": True}
+        content = f"url=postgres://demo:{SECRET}@db/demo\n"
+        secret = {"path": "/etc/demo.secret", "content": content, "mode": "0600", "secret": True}
         leak = {"name": "leak", "argv": ["sh", "-c", "cat $HOSTCTL_ROOT/etc/demo.secret; exit 1"], "timeout": 0.1}
         for part in ("validate", "prepare", "finish", "probes"):
             with self.subTest(part):
@@ -431,7 +434,8 @@ class Jobs(Server):
 
     def test_secrets_are_files_for_the_time_of_the_job(self) -> None:
         script = 'stat -c "%a %F" "$BASCULE_SECRETS" "$BASCULE_SECRETS/PGPASSWORD"; wc -c < "$BASCULE_SECRETS/PGPASSWORD"'
-        self.assertEqual(self.job("start", script=script, secrets={"PGPASSWORD": SECRET}), (0, {"name": "copy", "state": "running"}))
+        started = self.job("start", script=script, secrets={"PGPASSWORD": SECRET})
+        self.assertEqual(started, (0, {"name": "copy", "state": "running"}))
         code, answer = self.job("status")
         self.assertEqual((code, answer["state"], answer["exitCode"]), (0, "done", 0))
         self.assertEqual(answer["output"], f"700 directory\n600 regular file\n{len(SECRET)}\n")

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import type { Bundle, BundleCommand } from "../../provisioning/bundle.ts";
-import { bundles, canary } from "./specs.ts";
+import { renderCloudInit } from "../../provisioning/cloud-init.ts";
+import { bundles, canary, cloudInit } from "./specs.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
@@ -28,14 +29,27 @@ function readable(bundle: Bundle): string {
   return [head, ...commands, ...archives, ...links, ...absent, ...files].join("");
 }
 
+/** The golden text as it is now, written first where asked for. */
+function assertGolden(name: string, text: string): void {
+  const file = `${root}test/golden/provisioning/${name}.txt`;
+  if (process.env.UPDATE_GOLDEN) writeFileSync(file, text);
+  assert.ok(existsSync(file), `${file} is missing; write it with UPDATE_GOLDEN=1`);
+  assert.equal(text, readFileSync(file, "utf8"));
+}
+
 describe("renderers", () => {
+  it("cloud-init is as in test/golden/provisioning/cloud-init.txt (UPDATE_GOLDEN=1 writes it)", () => {
+    const packed = /(encoding: gz\+b64\n +content: ).*/;
+    const key = /(-----BEGIN OPENSSH PRIVATE KEY-----\n)[^-]*/;
+    assertGolden(
+      "cloud-init",
+      renderCloudInit(cloudInit).replace(packed, "$1(packed)").replace(key, "$1    (from the seed)\n    "),
+    );
+  });
+
   for (const [name, bundle] of Object.entries(bundles())) {
     it(`${name} is as in test/golden/provisioning/${name}.txt (UPDATE_GOLDEN=1 writes it)`, () => {
-      const file = `${root}test/golden/provisioning/${name}.txt`;
-      const text = readable(bundle);
-      if (process.env.UPDATE_GOLDEN) writeFileSync(file, text);
-      assert.ok(existsSync(file), `${file} is missing; write it with UPDATE_GOLDEN=1`);
-      assert.equal(text, readFileSync(file, "utf8"));
+      assertGolden(name, readable(bundle));
     });
 
     it(`${name} carries the secret in files marked secret, none of them readable by all, and nowhere else`, () => {

@@ -29,7 +29,8 @@ def apply(service: str, expected: str, text: bytes) -> tuple[int, dict[str, Any]
     """The exit code and what is printed. Never raises: whatever happens is said in JSON."""
     begun = time.monotonic()
     words: list[str] = []
-    code, answer = 40, {"service": service, "hash": expected, "result": "refused"}
+    code = 40
+    answer: dict[str, Any] = {"service": service, "hash": expected, "result": "refused"}
     try:
         if fingerprint(text) != expected:
             raise Failure("bundle", f"standard input has hash {fingerprint(text)}, the command says {expected}")

@@ -12,8 +12,8 @@ from .system import at, read_json, state_dir
 
 
 def services() -> list[str]:
-    folder = state_dir("state")
-    return sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
+    """Those applied, and those whose very first apply is under way or was killed."""
+    return sorted({path.stem for folder in ("state", "pending") for path in state_dir(folder).glob("*.json")})
 
 
 def entry(kind: str, name: str, what: str, expected: str, actual: str) -> dict[str, str]:
@@ -24,11 +24,11 @@ def drift(service: str) -> list[dict[str, str]]:
     """What on this host is not as the current release of the service says."""
     state = read_json(state_dir("state", f"{service}.json")) or {}
     wanted = read_json(files.release_dir(service, str(state.get("current"))) / "manifest.json")
-    if wanted is None:
-        return [entry("release", service, "manifest", str(state.get("current")), "missing")]
     found: list[dict[str, str]] = []
     if state_dir("pending", f"{service}.json").exists():
-        found.append(entry("release", service, "apply", "finished", "killed half-way; the next apply repairs it"))
+        found.append(entry("release", service, "apply", "finished", "under way, or killed: the next apply repairs it"))
+    if wanted is None:
+        return [*found, entry("release", service, "manifest", str(state.get("current")), "missing")]
     for item in wanted["files"]:
         found += [entry("file", item["path"], *difference) for difference in files.file_drift(item)]
     for path, target in wanted["links"].items():
