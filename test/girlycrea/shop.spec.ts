@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildArtefact } from "../../examples/girlycrea/app/build.ts";
 import { catalogue } from "../../examples/girlycrea/data/source.ts";
+import { openBrowser } from "../../examples/girlycrea/users/browser.ts";
 import { startTestServer, type TestServer } from "./container.ts";
 
 const BLUE = join(import.meta.dirname, "../../examples/girlycrea/blue");
@@ -43,7 +44,10 @@ for port in 3001 3002; do for _ in $(seq 100); do curl -fs -o /dev/null http://1
 
 const NGINX = `
 mkdir -p /etc/lego/certificates
-openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=shop.test -keyout /etc/lego/certificates/shop.test.key -out /etc/lego/certificates/shop.test.crt 2>/dev/null
+for name in shop.test stranger; do
+  openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=$name -addext subjectAltName=DNS:$name \
+    -keyout /etc/lego/certificates/$name.key -out /etc/lego/certificates/$name.crt 2>/dev/null
+done
 rm -f /etc/nginx/sites-enabled/default
 sed -e 's/@DOMAIN@/shop.test/g' -e 's/@SERVERS@/server 127.0.0.1:3001; server 127.0.0.1:3002;/' > /etc/nginx/sites-enabled/shop
 nginx -t -q && nginx`;
@@ -213,6 +217,28 @@ describe("the shop on Debian 12, with Node 18, PgBouncer, Redis and nginx", func
     assert.match(https("/metrics", "GET"), /^HTTP\/2 404/, "figures are not for the public");
     server.run("rm /etc/nginx/hold-writes");
     assert.match(https("/api/cart", "POST"), /^HTTP\/2 40[01]/);
+  });
+
+  it("is believed by users only with a certificate from the root they trust", async () => {
+    const pem = (name: string) => server.run(`cat /etc/lego/certificates/${name}.crt`);
+    const names = { address: async () => server.address };
+    const trusting = openBrowser({ name: "shop.test", names, ca: pem("shop.test") });
+    const health = await trusting.send({ method: "GET", path: "/api/health" });
+    assert.deepEqual([health.status, health.side], [200, "blue"]);
+    const account = { email: `${randomUUID()}@example.test`, password: "long enough", name: "Ada" };
+    assert.equal((await trusting.send({ method: "POST", path: "/api/auth/signup", body: account })).status, 201);
+    assert.equal((await trusting.send({ method: "GET", path: "/api/cart" })).status, 200, "the session cookie is kept");
+    server.run("touch /etc/nginx/hold-writes");
+    assert.equal((await trusting.send({ method: "POST", path: "/api/cart", body: {} })).retryAfter, 5);
+    server.run("rm /etc/nginx/hold-writes");
+    const wary = openBrowser({ name: "shop.test", names, ca: pem("stranger") });
+    const misled = openBrowser({ name: "other.test", names, ca: pem("shop.test") });
+    for (const browser of [wary, misled]) {
+      const refused = await browser.send({ method: "GET", path: "/api/health" });
+      assert.equal(refused.status, 0);
+      assert.match(refused.error ?? "", /CERT|SELF_SIGNED|SIGNATURE|ALTNAME/i);
+    }
+    for (const browser of [trusting, wary, misled]) browser.close();
   });
 
   it("is unhealthy without Redis, still shows products, and recovers", async () => {
