@@ -27,6 +27,8 @@ export interface CoreAddresses {
 }
 
 export const DEFAULT_PORT = 4380;
+/** A /20 each fills 198.18.0.0/16. */
+export const SLOTS = 16;
 
 /** API port of a slot: 4380, 4390, ... so that an instance has room for neighbours. */
 export function portOf(slot: number): number {

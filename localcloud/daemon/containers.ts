@@ -1,5 +1,5 @@
 import Docker from "dockerode";
-import { INSTANCE_LABEL } from "../instance.ts";
+import { coreAddresses, INSTANCE_LABEL, SLOTS } from "../instance.ts";
 import { UserError } from "./errors.ts";
 
 /** Throws, with the next command, unless a Docker engine answers. */
@@ -24,4 +24,14 @@ export async function stopContainers(name: string): Promise<number> {
   const running = await docker.listContainers({ filters: { label: [`${INSTANCE_LABEL}=${name}`] } });
   await Promise.all(running.map((container) => docker.getContainer(container.Id).stop()));
   return running.length;
+}
+
+/** The slot whose core network an instance has at the engine; for when the instance's own record is lost. */
+export async function slotAtEngine(name: string): Promise<number | null> {
+  const networks = await new Docker().listNetworks({ filters: { label: [`${INSTANCE_LABEL}=${name}`] } });
+  const subnets = networks.flatMap((network) => network.IPAM?.Config ?? []).map((config) => config.Subnet);
+  const slot = Array.from({ length: SLOTS }, (_, index) => index).find((index) =>
+    subnets.includes(coreAddresses(index).subnet),
+  );
+  return slot ?? null;
 }

@@ -7,7 +7,7 @@ import type { FastifyBaseLogger } from "fastify";
 import Fastify from "fastify";
 import { blockOf, type Instance, portOf } from "../instance.ts";
 import { createDockerMachines } from "../machines/docker.ts";
-import { assertEngine, containersOf, stopContainers } from "./containers.ts";
+import { assertEngine, containersOf, slotAtEngine, stopContainers } from "./containers.ts";
 import { UserError } from "./errors.ts";
 import { withLock } from "./lock.ts";
 import { allocate, assertPortFree, directoryOf, findInstance, save } from "./registry.ts";
@@ -59,7 +59,7 @@ export async function reset(name: string, report: Report): Promise<void> {
   await withLock(name, "reset", async () => {
     const directory = directoryOf(name);
     await assertEngine();
-    const instance = readable(name);
+    const instance = await knownOrGuessed(name);
     const before = existsSync(directory) || (await containersOf(name)).length > 0;
     // Nothing is kept, so nothing needs a clean shutdown.
     await endProcess(instance, "SIGKILL");
@@ -78,23 +78,27 @@ export async function status(name: string): Promise<InstanceStatus> {
   return describe(instance, await askDaemon(instance));
 }
 
-/** What `reset` works on: also when instance.json is missing or broken, since labels carry the name alone. */
-function readable(name: string): Instance {
-  const unknown = {
+/** What `reset` works on, also when instance.json is missing or broken: labels carry the name, the core network the slot. */
+async function knownOrGuessed(name: string): Promise<Instance> {
+  try {
+    const known = findInstance(name);
+    if (known !== null) {
+      return known;
+    }
+  } catch {
+    // Unreadable is as good as missing here: it is about to be removed.
+  }
+  const slot = (await slotAtEngine(name)) ?? 0;
+  return {
     name,
-    slot: 0,
-    port: portOf(0),
-    block: blockOf(0),
+    slot,
+    port: portOf(slot),
+    block: blockOf(slot),
     directory: directoryOf(name),
     hetznerToken: "",
     cloudflareToken: "",
     accountId: "",
   };
-  try {
-    return findInstance(name) ?? unknown;
-  } catch {
-    return unknown;
-  }
 }
 
 async function prepare(name: string, known: Instance | null, port: number | undefined): Promise<Instance> {

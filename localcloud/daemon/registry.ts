@@ -4,11 +4,10 @@ import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import Docker from "dockerode";
-import { blockOf, DEFAULT_PORT, type Instance, portOf } from "../instance.ts";
+import { blockOf, DEFAULT_PORT, type Instance, portOf, SLOTS } from "../instance.ts";
 import { UserError } from "./errors.ts";
 import { portHolder } from "./port-holder.ts";
 
-const SLOTS = 16;
 const DEFAULT_NAME = "local";
 const NAME = /^[a-z0-9][a-z0-9-]{0,30}[a-z0-9]$/;
 
