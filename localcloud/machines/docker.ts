@@ -63,6 +63,8 @@ class DockerMachines implements Machines {
   }
 
   async powerOn(id: number): Promise<void> {
+    // After a restart of this machine the rules are gone and the servers are off.
+    await this.#helper.openLanes();
     await this.#containers.start(id);
   }
 

@@ -71,7 +71,7 @@ export class Volumes {
   }
 }
 
-export function mountPoint(id: number): string {
+function mountPoint(id: number): string {
   return `/mnt/HC_Volume_${id}`;
 }
 
