@@ -4,7 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { cloudflareRoutes } from "../cloudflare/routes.ts";
 import type { Edge } from "../edge/types.ts";
 import { createHub, type Hub } from "../hetzner/hub.ts";
-import { observe, reconcile } from "../hetzner/reconcile.ts";
+import { reconcile } from "../hetzner/reconcile.ts";
 import { hetznerRoutes } from "../hetzner/routes.ts";
 import { type CoreAddresses, coreAddresses, type Instance } from "../instance.ts";
 import type { Machines } from "../machines/types.ts";
@@ -13,6 +13,7 @@ import type { Context } from "./context.ts";
 import { Faults } from "./faults.ts";
 import type { DaemonStatus } from "./status.ts";
 import { Store } from "./store.ts";
+import { Watch } from "./watch.ts";
 
 /** What stands behind the APIs; tests hand in drivers that only remember. */
 export interface Drivers {
@@ -20,7 +21,6 @@ export interface Drivers {
   edge(store: Store, log: FastifyBaseLogger): Edge;
 }
 
-const OBSERVE_EVERY_MS = 3000;
 /** Actions get this long to end before the daemon stops regardless. */
 const PATIENCE_MS = 15_000;
 
@@ -31,12 +31,11 @@ export class Daemon {
   readonly #instance: Instance;
   readonly #core: CoreAddresses;
   readonly #hub: Hub;
+  readonly #watch: Watch;
   #phase = "starting";
   #ready = false;
   #gateway: Server | undefined;
-  #observer: NodeJS.Timeout | undefined;
   #acme: DaemonStatus["acme"] = null;
-  #engineLost = false;
 
   constructor(instance: Instance, drivers: Drivers, logFile?: string) {
     this.#instance = instance;
@@ -50,6 +49,7 @@ export class Daemon {
     const edge = drivers.edge(store, log);
     this.context = { instance, core: this.#core, store, machines, edge, faults, log };
     this.#hub = createHub(this.context);
+    this.#watch = new Watch(this.#hub, () => this.#bringUp());
     this.app.register(hetznerRoutes(this.context, this.#hub), { prefix: PREFIXES.hetzner });
     this.app.register(cloudflareRoutes(this.context), { prefix: PREFIXES.cloudflare });
   }
@@ -59,15 +59,14 @@ export class Daemon {
     await this.app.listen({ host: "127.0.0.1", port: this.#instance.port });
     await this.#bringUp();
     this.#ready = true;
-    this.#enter("ready");
-    this.#observer = setInterval(() => void this.#observe(), OBSERVE_EVERY_MS);
+    this.#watch.start();
   }
 
   /** Servers are shut down cleanly and kept; `start` wakes them. */
   async stop(): Promise<void> {
     this.#ready = false;
     this.#enter("stopping");
-    clearInterval(this.#observer);
+    this.#watch.stop();
     await Promise.race([
       this.#hub.actions.settled(),
       new Promise((resolve) => setTimeout(resolve, PATIENCE_MS).unref()),
@@ -114,6 +113,7 @@ export class Daemon {
     await reconcile(this.#hub, (line) => this.#enter(line));
     await edge.apply();
     this.#acme = await edge.acme();
+    this.#enter("ready");
   }
 
   /** Servers know the core gateway, not this machine's loopback. The address exists once the core network does. */
@@ -128,25 +128,6 @@ export class Daemon {
       gateway.listen(port, this.#core.gateway, resolve);
     });
     this.#gateway = gateway;
-  }
-
-  async #observe(): Promise<void> {
-    try {
-      if (this.#engineLost) {
-        await this.context.machines.states();
-        this.context.log.warn("the container engine answers again; everything is started again");
-        await this.#bringUp();
-        this.#engineLost = false;
-        this.#enter("ready");
-      } else {
-        await observe(this.#hub);
-      }
-    } catch (error) {
-      if (!this.#engineLost) {
-        this.context.log.error({ err: error }, "the container engine does not answer");
-      }
-      this.#engineLost = true;
-    }
   }
 
   #enter(phase: string): void {

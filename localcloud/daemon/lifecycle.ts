@@ -131,7 +131,8 @@ async function untilReady(instance: Instance, child: ChildProcess | null, report
       phase = answer.phase;
       report(phase);
     }
-    if (child?.exitCode != null || child?.signalCode != null) {
+    const ended = child === null ? answer === null && daemonPid(instance) === null : hasEnded(child);
+    if (ended) {
       throw new UserError(
         `the daemon of the local cloud '${instance.name}' ended while starting: ${lastWords(instance)}`,
       );
@@ -142,6 +143,10 @@ async function untilReady(instance: Instance, child: ChildProcess | null, report
     `the local cloud '${instance.name}' is not ready after ${START_WITHIN_MS / 1000} s (${phase}); see ${instance.directory}/daemon.log`,
     `localcloud stop --name ${instance.name}`,
   );
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }
 
 /** The last error in the log, else what the process wrote before it had a log. */

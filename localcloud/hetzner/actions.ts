@@ -84,7 +84,8 @@ export class Actions {
 
   /** Actions a crash cut off can never end by themselves; clients that still poll must hear so. */
   failInterrupted(): void {
-    for (const action of this.#state.actions.all().filter((each) => each.status === "running")) {
+    const lost = (action: Action): boolean => action.status === "running" && !this.#running.has(action.id);
+    for (const action of this.#state.actions.all().filter(lost)) {
       this.#finish(action, { code: "action_failed", message: "interrupted by a restart of the local cloud" });
     }
   }

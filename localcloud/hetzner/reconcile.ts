@@ -11,7 +11,8 @@ export async function reconcile(hub: Hub, report: (line: string) => void): Promi
   hub.actions.failInterrupted();
   await hub.filters.apply();
   const states = new Map((await hub.context.machines.states()).map((state) => [state.id, state.running]));
-  for (const server of hub.state.servers.all()) {
+  const busy = (server: ServerRecord): boolean => hub.actions.isLocked({ id: server.id, type: "server" });
+  for (const server of hub.state.servers.all().filter((each) => !busy(each))) {
     try {
       await settle(hub, server, states.get(server.id), report);
     } catch (error) {

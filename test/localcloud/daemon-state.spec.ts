@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { buildApp } from "../../localcloud/daemon/app.ts";
 import { Faults } from "../../localcloud/daemon/faults.ts";
 import { Store } from "../../localcloud/daemon/store.ts";
+import { Watch } from "../../localcloud/daemon/watch.ts";
 import { observe, reconcile } from "../../localcloud/hetzner/reconcile.ts";
 import { HetznerUnderTest, TOKEN } from "../support/hetzner.ts";
 import { MemoryMachines } from "../support/memory-machines.ts";
@@ -230,13 +231,16 @@ describe("daemon: restart", () => {
     machines.hold();
     const { body } = await first.call("POST", "/servers", { name: "a", server_type: "cx23", image: "debian-13" });
     await first.store.flush();
-    machines = new MemoryMachines();
-    const second = await restarted();
+    // The crash: what was on disk at this moment, without what the first process still does.
+    const copy = mkdtempSync(join(tmpdir(), "localcloud-"));
+    cpSync(first.directory, copy, { recursive: true });
+    await first.discard();
+    const second = new HetznerUnderTest(copy);
+    await reconcile(second.hub, () => undefined);
     const { action } = await second.ok("GET", `/actions/${body.action.id}`);
     assert.deepEqual([action.status, action.error?.code], ["error", "action_failed"]);
     assert.equal((await second.ok("GET", `/servers/${body.server.id}`)).server.status, "running");
-    assert.equal(machines.specs.get(body.server.id)?.name, "a");
-    await first.close();
+    assert.equal(second.machines.specs.get(body.server.id)?.name, "a");
     await second.discard();
   });
 
@@ -267,6 +271,40 @@ describe("daemon: restart", () => {
       ],
     );
     await second.discard();
+  });
+
+  it("starts everything again once a lost container engine is back, instead of calling it off", async () => {
+    const { id } = await first.server("a");
+    const states = () => MemoryMachines.prototype.states.call(machines);
+    let broughtUp = 0;
+    const watch = new Watch(first.hub, async () => {
+      broughtUp += 1;
+      await reconcile(first.hub, () => undefined);
+    });
+    machines.states = () => Promise.reject(new Error("connect ENOENT /var/run/docker.sock"));
+    await watch.look();
+    await watch.look();
+    machines.running.set(id, false);
+    machines.states = states;
+    await watch.look();
+    await watch.look();
+    assert.equal(broughtUp, 1);
+    assert.equal(machines.running.get(id), true);
+    assert.equal((await first.ok("GET", `/servers/${id}`)).server.status, "running");
+    await first.discard();
+  });
+
+  it("leaves a server alone on which an action is under way", async () => {
+    const { id } = await first.server("a");
+    machines.hold();
+    const { body } = await first.call("POST", `/servers/${id}/actions/poweroff`);
+    const before = machines.calls.length;
+    await reconcile(first.hub, () => undefined);
+    machines.release();
+    await first.hub.actions.settled();
+    assert.ok(!machines.calls.slice(before).some((call) => call.startsWith("powerOn")));
+    assert.equal((await first.ok("GET", `/actions/${body.action.id}`)).action.status, "success");
+    await first.discard();
   });
 
   it("notices a server that was halted from inside", async () => {

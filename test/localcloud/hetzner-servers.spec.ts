@@ -53,6 +53,11 @@ describe("Hetzner API: servers", () => {
       assert.equal(error.message, "server name is already used");
     });
 
+    it("one of two servers asked for at once under the same name", async () => {
+      const answers = await Promise.all([cloud.call("POST", "/servers", base), cloud.call("POST", "/servers", base)]);
+      assert.deepEqual(answers.map((answer) => answer.status).sort(), [201, 409]);
+    });
+
     it("a Primary IP of the wrong kind, place or owner", async () => {
       const make = async (body: object) => (await cloud.ok("POST", "/primary_ips", body)).primary_ip.id;
       const v6 = await make({ name: "six", type: "ipv6", location: "fsn1" });

@@ -19,7 +19,6 @@ const subnetBody = z.strictObject({
   gateway: z.string().optional(),
   vswitch_id: z.number().int().optional(),
 });
-export type SubnetBody = z.output<typeof subnetBody>;
 
 const createBody = z.strictObject({
   name: nameField,

@@ -51,10 +51,6 @@ export function protectedAgainst(kind: string, what: "deletion" | "rebuild"): Ap
   return new ApiError(423, "protected", `${kind} ${what} is protected`);
 }
 
-export function conflict(message: string): ApiError {
-  return new ApiError(409, "conflict", message);
-}
-
 export function serviceError(message: string): ApiError {
   return new ApiError(422, "service_error", message);
 }

@@ -40,11 +40,12 @@ export function registerChanges(app: App, hub: Hub): void {
   const rebuildAnswer = actionAnswer.extend({ root_password: z.string().nullable() });
   const rebuild = { params: idParams, body: rebuildBody, response: { 201: rebuildAnswer } };
   app.post("/servers/:id/actions/rebuild", { schema: rebuild }, async (request, reply) => {
+    const bootable = await hub.context.machines.images();
     const server = freeServer(hub, request.params.id);
     if (server.protected) {
       throw protectedAgainst("server", "rebuild");
     }
-    const image = await resolveImage(hub, request.body.image, serverTypeNamed(server.serverType).architecture);
+    const image = resolveImage(bootable, request.body.image, serverTypeNamed(server.serverType).architecture);
     const userData = request.body.user_data ?? server.userData;
     const order = { command: "rebuild_server", resources: [resource(server)], request, lock: true };
     const action = hub.actions.begin({ ...order, undo: () => setStatus(hub, server.id, "off") }, async () => {

@@ -22,11 +22,12 @@ export interface ServerPlan {
   primaryIps: PrimaryIpRecord[];
 }
 
-export async function planServer(hub: Hub, body: CreateBody): Promise<ServerPlan> {
+/** The one question that takes time, the images, comes in answered: nothing can change between the checks and the creation. */
+export function planServer(hub: Hub, body: CreateBody, bootable: string[]): ServerPlan {
   assertServerNameFree(hub, body.name);
   const type = resolveType(body.server_type);
   const location = resolveLocation(body, type);
-  const image = await resolveImage(hub, body.image, type.architecture);
+  const image = resolveImage(bootable, body.image, type.architecture);
   const { networks, firewalls, volumes } = references(hub, body, location);
   return {
     type,
@@ -62,8 +63,8 @@ export function assertSold(type: ServerType, location: string): void {
   }
 }
 
-export async function resolveImage(hub: Hub, idOrName: number | string, architecture: string): Promise<Image> {
-  const images = imagesOf(await hub.context.machines.images());
+export function resolveImage(bootable: string[], idOrName: number | string, architecture: string): Image {
+  const images = imagesOf(bootable);
   const hits = images.filter((image) => String(image.id) === String(idOrName) || image.name === idOrName);
   if (hits.length === 0) {
     throw invalidField("image", `image '${idOrName}' not found`);

@@ -35,7 +35,7 @@ export function registerServers(app: App, hub: Hub): void {
   registerActionReads(app, hub, "servers", "server", (id) => servers.get(id) !== undefined);
 
   app.post("/servers", { schema: { body: createBody, response: { 201: createAnswer } } }, async (request, reply) => {
-    const plan = await planServer(hub, request.body);
+    const plan = planServer(hub, request.body, await hub.context.machines.images());
     const { server, action, next, rootPassword } = createServer(hub, request, request.body, plan);
     const view = serverView(hub, existingServer(hub, server.id));
     return reply.code(201).send({ server: view, action, next_actions: next, root_password: rootPassword });
