@@ -83,7 +83,8 @@ function refuseBadSpec(spec: AppSpec): void {
 
 function unitFile(spec: AppSpec, home: string, environment: string): string {
   return ini({
-    Unit: { After: "network.target", Description: `${spec.name} on port %i` },
+    // No limit of starts: an instance whose database is away for a minute must come back by itself.
+    Unit: { After: "network.target", Description: `${spec.name} on port %i`, StartLimitIntervalSec: 0 },
     Service: {
       CapabilityBoundingSet: "",
       Environment: "PORT=%i",

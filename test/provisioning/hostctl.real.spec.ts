@@ -1,4 +1,9 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { Agent, fetch } from "undici";
@@ -53,6 +58,8 @@ function rewritten(bundle: Bundle, path: string, change: (content: string) => st
 describe("hostctl on a server", function () {
   this.timeout(120_000);
   let server: TestServer;
+  const state = process.env.XDG_STATE_HOME;
+  const ownState = mkdtempSync(join(tmpdir(), "bascule-state-"));
   const site = renderNginx(nginx);
   const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
   const ask = (path: string) =>
@@ -83,6 +90,7 @@ describe("hostctl on a server", function () {
   };
 
   before(async () => {
+    process.env.XDG_STATE_HOME = ownState;
     server = await startServer();
     const packages = packagesFor(13, ["app", "nginx"]);
     const { code, body } = await server.apply(renderBase({ ...base, packages }));
@@ -102,6 +110,9 @@ describe("hostctl on a server", function () {
   after(async () => {
     await anyCertificate.close();
     await server?.remove();
+    if (state === undefined) delete process.env.XDG_STATE_HOME;
+    else process.env.XDG_STATE_HOME = state;
+    rmSync(ownState, { recursive: true });
   });
 
   it("lets the deploy user run hostctl as root and nothing else", async () => {
@@ -229,5 +240,26 @@ describe("hostctl on a server", function () {
     forward.close();
     await sleep(500);
     await assert.rejects(fetch("http://127.0.0.1:15937/"));
+  });
+
+  it("leaves no forward behind when the program that opened it is killed", async () => {
+    const { address: host, privateKey, hostKey } = server;
+    const spec = { host, user: "deploy", privateKey, hostKey, localPort: 15_938, remotePort: 3001 };
+    const forward = new URL("../../provisioning/ssh/forward.ts", import.meta.url).href;
+    const program = `import { openForward } from "${forward}";
+      await openForward(JSON.parse(process.env.SPEC));
+      console.log("open");
+      setInterval(() => {}, 1000);`;
+    const env = { SPEC: JSON.stringify(spec) };
+    const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", program], {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(child.stdout, "data");
+    assert.equal((await fetch("http://127.0.0.1:15938/")).status, 200);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    await sleep(500);
+    await assert.rejects(fetch("http://127.0.0.1:15938/"));
   });
 });

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import resource
 import shutil
 import stat
 import subprocess
@@ -303,6 +304,38 @@ class Killed(Server):
         self.assertEqual(self.hostctl("check")[0], 10)
         self.changed(self.demo())
         self.assertEqual(self.read("/fake/live"), "good 1\n")
+
+
+    def test_killed_at_any_moment(self) -> None:
+        self.changed(self.demo("good 0\n"))
+        for number in range(1, 13):
+            fingerprint, text = seal(self.demo(f"good {number}\n"))
+            argv = [sys.executable, str(HOSTCTL), "apply", "--service", "demo", "--hash", fingerprint]
+            process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self.environment())
+            try:
+                process.communicate(text, timeout=0.06 + number * 0.02)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            # Either the same again, or another one: both must find their way from wherever it stopped.
+            self.assertEqual(self.apply(self.demo(f"good {number + number % 2 * 100}\n"))[0], 0)
+            self.assertEqual(self.read("/etc/demo.conf"), self.read("/fake/live"))
+            self.assertEqual(self.hostctl("check")[0], 0)
+        self.assertEqual(os.listdir(self.root / "var/lib/bascule/saved"), [])
+
+
+class Unfit(Server):
+    def test_no_room_for_the_files(self) -> None:
+        self.changed(self.demo())
+        fingerprint, text = seal(self.demo("good " + "x" * 5000))
+        argv = [sys.executable, str(HOSTCTL), "apply", "--service", "demo", "--hash", fingerprint]
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # noqa: E731
+        done = subprocess.run(argv, input=text, capture_output=True, env=self.environment(), preexec_fn=limit)
+        answer = json.loads(done.stdout)
+        self.assertEqual((done.returncode, answer["result"], answer["step"]), (40, "refused", "host"))
+        self.assertRegex(answer["reason"], "File too large.*see what the host lacks: df -h")
+        self.assertEqual((self.read("/etc/demo.conf"), self.read("/fake/live")), ("good 1\n", "good 1\n"))
+        self.assertEqual(self.hostctl("check")[0], 0)
 
 
 class Drift(Server):

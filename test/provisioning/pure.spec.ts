@@ -15,6 +15,8 @@ import { hostKeyFromSeed } from "../../provisioning/ssh/host-key.ts";
 import { environmentFile, ini, keyValues } from "../../provisioning/text.ts";
 import { bundles, canary, cloudInit, seed } from "./specs.ts";
 
+const opensshKeygen = "ssh-keygen";
+
 function inFolder<T>(use: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), "bascule-test-"));
   try {
@@ -79,7 +81,7 @@ describe("host key", () => {
         inFolder((folder) => {
           const file = join(folder, "key");
           writeFileSync(file, key.privateKey, { mode: 0o600 });
-          assert.equal(execFileSync("ssh-keygen", ["-y", "-f", file], { encoding: "utf8" }).trim(), key.publicKey);
+          assert.equal(execFileSync(opensshKeygen, ["-y", "-f", file], { encoding: "utf8" }).trim(), key.publicKey);
         });
       }),
       { numRuns: 8 },

@@ -46,7 +46,8 @@ def apply(service: str, expected: str, text: bytes) -> tuple[int, dict[str, Any]
         answer.update(result="reverted" if code == 20 else "refused", step=failure.step, reason=redact(failure.reason, words))
     except Exception as error:
         # A full disk, a read-only file system: nothing was swapped, or the marker makes the next apply bring it back.
-        answer.update(step="host", reason=redact(f"{type(error).__name__}: {error}", words))
+        reason = f"{type(error).__name__}: {error}; see what the host lacks: df -h, journalctl -p err, then apply again"
+        answer.update(step="host", reason=redact(reason, words))
     answer["seconds"] = round(time.monotonic() - begun, 2)
     return code, answer
 
