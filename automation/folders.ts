@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, realpathSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -8,6 +8,15 @@ export function stateFolder(): string {
   const folder = join(process.env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "bascule");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;
+}
+
+/**
+ * Where a helper that outlives its command writes what it has to say. Its parent's stderr is no place: whoever reads that to its
+ * end would wait for the helper too.
+ */
+export function helperLog(name: string): { path: string; descriptor: number } {
+  const path = join(stateFolder(), `${name}.log`);
+  return { path, descriptor: openSync(path, "a", 0o600) };
 }
 
 /**

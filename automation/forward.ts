@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { OperatorError } from "./errors.ts";
+import { helperLog } from "./folders.ts";
 import { stackOutputs } from "./outputs.ts";
 import type { Session } from "./session.ts";
 
@@ -13,9 +14,10 @@ const POSTGRES_PORT = 5432;
  */
 export async function holdForward(session: Session, idleSeconds: number): Promise<number> {
   const { serverAddress, deployUser, hostKey, forwardPort } = await stackOutputs(session.stack);
+  const log = helperLog("forward");
   const child = spawn(process.execPath, [fileURLToPath(new URL("./forward-holder.ts", import.meta.url))], {
     detached: true,
-    stdio: ["pipe", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", log.descriptor],
   });
   const { sshPrivateKey: privateKey } = session.secrets;
   const where = { host: serverAddress, user: deployUser, localPort: forwardPort, remotePort: POSTGRES_PORT };
@@ -28,6 +30,6 @@ export async function holdForward(session: Session, idleSeconds: number): Promis
   }
   throw new OperatorError(
     `the way to the database on ${serverAddress} could not be opened`,
-    `ssh ${deployUser}@${serverAddress} shows whether the server can be reached`,
+    `see ${log.path}, then try 'ssh ${deployUser}@${serverAddress}'`,
   );
 }

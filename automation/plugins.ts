@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { z } from "zod";
 import { OperatorError } from "./errors.ts";
-import { stateFolder } from "./folders.ts";
+import { helperLog, stateFolder } from "./folders.ts";
 
 export type PluginMode = "auto" | "official" | "stand-in";
 
@@ -86,14 +86,15 @@ function recentlyFailed(): boolean {
  */
 export async function startStandIns(idleSeconds: number): Promise<StandIns> {
   const cli = fileURLToPath(new URL("../localcloud/bin.mjs", import.meta.url));
+  const log = helperLog("stand-ins");
   const child = spawn(process.execPath, [cli, "plugins", "--json", "--idle-seconds", String(idleSeconds)], {
     detached: true,
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", log.descriptor],
   });
   for await (const line of createInterface({ input: child.stdout })) {
     child.stdout.destroy();
     child.unref();
     return readySchema.parse(JSON.parse(line));
   }
-  throw new OperatorError("the provider stand-ins did not start", "run 'npx localcloud plugins' to see why");
+  throw new OperatorError("the provider stand-ins did not start", `see ${log.path}`);
 }
