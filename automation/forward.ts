@@ -1,8 +1,6 @@
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { OperatorError } from "./errors.ts";
-import { helperLog } from "./folders.ts";
+import { startHelper } from "./helper-process.ts";
 import { stackOutputs } from "./outputs.ts";
 import type { Session } from "./session.ts";
 
@@ -14,22 +12,17 @@ const POSTGRES_PORT = 5432;
  */
 export async function holdForward(session: Session, idleSeconds: number): Promise<number> {
   const { serverAddress, deployUser, hostKey, forwardPort } = await stackOutputs(session.stack);
-  const log = helperLog("forward");
-  const child = spawn(process.execPath, [fileURLToPath(new URL("./forward-holder.ts", import.meta.url))], {
-    detached: true,
-    stdio: ["pipe", "pipe", log.descriptor],
-  });
   const { sshPrivateKey: privateKey } = session.secrets;
   const where = { host: serverAddress, user: deployUser, localPort: forwardPort, remotePort: POSTGRES_PORT };
-  child.stdin.end(JSON.stringify({ ...where, hostKey, privateKey, idleSeconds }));
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line !== "open" || child.pid === undefined) break;
-    child.stdout.destroy();
-    child.unref();
-    return child.pid;
-  }
+  const holder = fileURLToPath(new URL("./forward-holder.ts", import.meta.url));
+  const { pid, ready, log } = await startHelper(
+    "forward",
+    [holder],
+    JSON.stringify({ ...where, hostKey, privateKey, idleSeconds }),
+  );
+  if (ready !== null) return pid;
   throw new OperatorError(
     `the way to the database on ${serverAddress} could not be opened`,
-    `see ${log.path}, then try 'ssh ${deployUser}@${serverAddress}'`,
+    `see ${log}, then try 'ssh ${deployUser}@${serverAddress}'`,
   );
 }

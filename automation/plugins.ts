@@ -1,13 +1,12 @@
-import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { z } from "zod";
 import { OperatorError } from "./errors.ts";
-import { helperLog, stateFolder } from "./folders.ts";
+import { stateFolder } from "./folders.ts";
+import { startHelper } from "./helper-process.ts";
 
 export type PluginMode = "auto" | "official" | "stand-in";
 
@@ -81,20 +80,17 @@ function recentlyFailed(): boolean {
 
 /**
  * Starts the stand-ins and waits for their ports.
- * In a process group of their own, so that a Ctrl-C of the terminal cannot take them away under the engine that is stopping.
  * @param idleSeconds they end by themselves after so long without a call, so a killed parent leaves nothing behind
  */
 export async function startStandIns(idleSeconds: number): Promise<StandIns> {
   const cli = fileURLToPath(new URL("../localcloud/bin.mjs", import.meta.url));
-  const log = helperLog("stand-ins");
-  const child = spawn(process.execPath, [cli, "plugins", "--json", "--idle-seconds", String(idleSeconds)], {
-    detached: true,
-    stdio: ["ignore", "pipe", log.descriptor],
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    child.stdout.destroy();
-    child.unref();
-    return readySchema.parse(JSON.parse(line));
-  }
-  throw new OperatorError("the provider stand-ins did not start", `see ${log.path}`);
+  const { ready, log } = await startHelper("stand-ins", [
+    cli,
+    "plugins",
+    "--json",
+    "--idle-seconds",
+    String(idleSeconds),
+  ]);
+  if (ready === null) throw new OperatorError("the provider stand-ins did not start", `see ${log}`);
+  return readySchema.parse(JSON.parse(ready));
 }
