@@ -8,9 +8,11 @@ const PAGES = [
   { status: 524, reason: "A Timeout Occurred" },
 ];
 
+/** The proxy refines the status of a connection that failed (525, 526), so the text names none. */
+const body = "the edge could not get an answer from the origin; the status says why\n";
+
 export function renderErrorPages(): FileEntry[] {
   return PAGES.map(({ status, reason }) => {
-    const body = `error code: ${status}`;
     const head = [
       `HTTP/1.1 ${status} ${reason}`,
       "Content-Type: text/plain; charset=UTF-8",

@@ -24,7 +24,7 @@ defaults
   option httplog
   option dontlog-normal
   load-server-state-from-file global
-  timeout connect 5s
+  timeout connect 4s
   timeout client 75s
   timeout http-request 30s
   timeout http-keep-alive 75s
@@ -47,7 +47,7 @@ defaults
 const FRONTEND = `frontend edge
   bind :80
   bind :443 ssl crt-list ${PATHS.certificates} strict-sni alpn h2,http/1.1
-  unique-id-format %[rand(65535),hex]%[rand(65535),hex]%[date(0,us),hex]
+  unique-id-format %[uuid(4),regsub(-,,g),bytes(0,16)]
   http-request set-var(txn.host) req.hdr(host),field(1,:),lower
   http-request set-var(txn.ray) unique-id
   http-request del-header CF-Ray
@@ -64,6 +64,8 @@ const FRONTEND = `frontend edge
   http-request set-header X-Forwarded-Proto http unless { ssl_fc }
   option forwardfor
   http-response lua.remember
+  http-after-response set-status 526 reason "Invalid SSL Certificate" if { status 521 } { ssl_bc_err_str -m sub "certificate verify failed" }
+  http-after-response set-status 525 reason "SSL Handshake Failed" if { status 521 } { ssl_bc_err gt 0 }
   http-after-response set-header Server cloudflare
   http-after-response set-header CF-Ray %[var(txn.ray)]-LCL
   use_backend %[var(txn.backend)]

@@ -172,6 +172,11 @@ local function steer_record(txn, route, mode)
   txn:set_var("txn.backend", "record-" .. mode)
 end
 
+-- A boolean comes as a number, and every number is true here.
+local function is_secure(txn)
+  return txn.sf:ssl_fc() == "1"
+end
+
 core.register_action("steer", { "http-req" }, function(txn)
   local host = txn:get_var("txn.host") or ""
   local route = find_route(host)
@@ -179,7 +184,7 @@ core.register_action("steer", { "http-req" }, function(txn)
     txn:set_var("txn.refusal", "name")
     return
   end
-  local secure = txn.f:ssl_fc()
+  local secure = is_secure(txn)
   if route.https and not secure then
     txn:set_var("txn.refusal", "scheme")
     return
@@ -211,6 +216,6 @@ core.register_action("remember", { "http-res" }, function(txn)
   local origin = string.gsub(txn.f:srv_name() or "", SUFFIX .. "$", "")
   if origin ~= "" and origin ~= txn:get_var("txn.origin") then
     local value = pool .. "." .. origin
-    txn.http:res_add_header("Set-Cookie", cookie_for(route.affinity, value, txn.f:ssl_fc()))
+    txn.http:res_add_header("Set-Cookie", cookie_for(route.affinity, value, is_secure(txn)))
   end
 end)
