@@ -13,7 +13,7 @@ export interface PostgresArgs {
   cores: pulumi.Input<number>;
   /** The version the image ships; another one is a move, not an update. */
   version: 15 | 17;
-  /** A change REPLACES the database: its data is lost. */
+  /** A change makes a new, empty database; the old one stays on the server, unused. */
   database: string;
   /** Owner of the database; the application connects as it. */
   role: string;
@@ -108,9 +108,17 @@ export class Postgres extends pulumi.ComponentResource {
   }
 
   private createObjects(name: string, args: PostgresArgs, provider: postgresql.Provider): void {
-    // A new server has an empty PostgreSQL: what is in state was lost with the old one and must be made again.
     const { machine } = args.server;
-    const options = { parent: this, provider, deletedWith: machine, replaceWith: [machine] };
+    const options = {
+      parent: this,
+      provider,
+      // A new server has an empty PostgreSQL: what is in state was lost with the old one and must be made again.
+      replaceWith: [machine],
+      deletedWith: machine,
+      // The engine does not heed deletedWith when it replaces the server, but asks for a DROP DATABASE first, on a server that
+      // may be dead. And no edit of a stack file should drop data: what is left out of it stays until dropped by hand.
+      retainOnDelete: true,
+    };
     const role = new postgresql.Role(
       `${name}-role`,
       { name: args.role, login: true, password: this.password },

@@ -75,19 +75,20 @@ export const postgres = z.strictObject({
     means: "name of the application's database",
     allowed: "lower-case letters, digits and _, at most 63",
     example: "shop",
-    change: "REPLACES the database: its data is lost",
+    change: "makes a NEW, EMPTY database; the old one stays on the server, unused",
   }),
   role: setting(identifier, {
     means: "role the application connects as; owns the database",
     allowed: "lower-case letters, digits and _, at most 63, not postgres",
     example: "shop",
-    change: "replaces the role; the app restarts",
+    change: "makes a new role; the old one stays and still owns what it made; the app restarts",
   }),
   extensions: setting(z.array(z.string().regex(/^[a-z][a-z0-9_-]*$/)).default([]), {
     means: "extensions created in the database",
     allowed: "a list of extension names, such as pg_trgm",
     example: "pg_trgm",
-    change: "creates or drops the extension; pg_stat_statements restarts PostgreSQL (about 2 s)",
+    change:
+      "creates the extension; one that is left out stays in the database; pg_stat_statements restarts PostgreSQL (about 2 s)",
   }),
   maxConnections: setting(wholeNumber(20, 1000).default(100), {
     means: "PostgreSQL's max_connections",

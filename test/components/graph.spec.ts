@@ -150,8 +150,10 @@ describe("components: the graph of a single VPS", () => {
       "green-postgres-revoke-public",
       "green-postgres-role",
     ]);
-    for (const { deletedWith, replaceWith } of objects) {
+    for (const { deletedWith, replaceWith, retainOnDelete } of objects) {
+      // Both: the engine heeds deletedWith in a destroy, but not when it replaces the server.
       assert.equal(deletedWith, "green-server-machine");
+      assert.equal(retainOnDelete, true);
       assert.deepEqual(replaceWith, ["green-server-machine"]);
     }
   });
