@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -18,8 +19,8 @@ export type Report = (line: string) => void;
 const START_WITHIN_MS = 180_000;
 const STOP_WITHIN_MS = 60_000;
 const POLL_MS = 100;
-/** Enough for the state of dozens of servers; keeps the daemon far under 200 MiB. */
-const HEAP_MIB = 96;
+/** Room for the state of dozens of servers. With small young generations and few malloc arenas the process stays under 150 MiB. */
+const NODE_FLAGS = ["--max-old-space-size=96", "--max-semi-space-size=2"];
 
 /** Starts the daemon, detached, and resolves when both APIs and the data plane answer. */
 export async function start(name: string, port: number | undefined, report: Report): Promise<InstanceStatus> {
@@ -111,8 +112,14 @@ async function prepare(name: string, known: Instance | null, port: number | unde
 function spawnDaemon(instance: Instance): ChildProcess {
   const main = fileURLToPath(new URL("main.ts", import.meta.url));
   const errors = openSync(join(instance.directory, "daemon.err"), "w", 0o600);
-  const child = spawn(process.execPath, [`--max-old-space-size=${HEAP_MIB}`, main, instance.directory], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, main, instance.directory], {
     detached: true,
+    env: {
+      MALLOC_ARENA_MAX: "2",
+      // Types are stripped once, not at every start: saves the stripper's memory and half a second.
+      NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
+      ...process.env,
+    },
     stdio: ["ignore", "ignore", errors],
   });
   child.unref();
