@@ -17,6 +17,7 @@ import { RateLimit } from "./protocol/rate-limit.ts";
 import { registerActions } from "./reads.ts";
 import { registerServers } from "./servers/routes.ts";
 import { registerSshKeys } from "./ssh-keys.ts";
+import { registerUnsupported } from "./unsupported.ts";
 import { registerVolumes } from "./volumes.ts";
 
 const TOKEN_LENGTH = 64;
@@ -46,6 +47,7 @@ export function hetznerRoutes(context: Context, hub: Hub = createHub(context)): 
     registerPrimaryIps(app, hub);
     registerVolumes(app, hub);
     registerServers(app, hub);
+    registerUnsupported(app);
   };
 }
 

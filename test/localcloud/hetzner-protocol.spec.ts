@@ -67,6 +67,13 @@ describe("Hetzner API: protocol", () => {
       assert.deepEqual(body.error, { code: "not_found", message: "server with ID '4711' not found", details: null });
     });
 
+    it("says in words what it does not offer", async () => {
+      const body = { window: "22-02" };
+      const error = await cloud.refused(422, "unsupported_error", "POST", "/servers/1/actions/enable_backup", body);
+      assert.equal(error.message, "backups are not offered by the local cloud");
+      await cloud.refused(404, "not_found", "GET", "/load_balancers");
+    });
+
     it("reports the rate limit and a correlation id", async () => {
       const { headers } = await cloud.call("GET", "/locations");
       assert.equal(headers["ratelimit-limit"], "3600");
