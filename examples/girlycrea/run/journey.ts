@@ -87,7 +87,7 @@ export class Journey {
       { id: "settings", title: "Green: settings of the stack", work: (say) => this.#configureGreen(say) },
       { id: "up", title: "Green: pulumi up", work: (say) => this.#up(say) },
       { id: "second-up", title: "Green: a second up changes nothing", work: (say) => this.#secondUp(say) },
-      { id: "refresh", title: "Green: a preview with refresh changes nothing", work: () => this.#refresh() },
+      { id: "refresh", title: "Green: a preview with refresh changes nothing", work: (say) => this.#refresh(say) },
       { id: "copy", title: "Data: blue copied into green, writes held", work: (say) => this.#copyData(say, []) },
       { id: "cutover", title: "Cutover: traffic onto green", work: (say) => this.#cutover(say) },
       { id: "rollback", title: "Rollback: traffic back onto blue", work: (say) => this.#rollback(say) },
@@ -190,7 +190,9 @@ export class Journey {
     this.#figures.secondUpChanges = await changesOfLastUpdate(this.stack);
   }
 
-  async #refresh(): Promise<void> {
+  /** Asks for the environment once more: now there is a database, and a refresh needs the way to it held open. */
+  async #refresh(say: Say): Promise<void> {
+    this.#stack = await openStack(this.#place, this.#commands, this.#options.plugins, say);
     this.#figures.refreshChanges = await changesAfterRefresh(this.stack);
   }
 
