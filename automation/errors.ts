@@ -1,4 +1,4 @@
-import { ConcurrentUpdateError, StackNotFoundError } from "@pulumi/pulumi/automation/errors.js";
+import { CommandError, ConcurrentUpdateError, StackNotFoundError } from "@pulumi/pulumi/automation/errors.js";
 
 /** Exit codes of every verb; documented in `docs/operations.md`. */
 export const EXIT = {
@@ -42,7 +42,28 @@ export function explain(error: unknown, stack: string): unknown {
       `list the stacks with 'pulumi stack ls', make it with 'pulumi stack init ${stack}'`,
     );
   }
-  return error;
+  return error instanceof CommandError ? engineError(error.message) : error;
+}
+
+const LONGEST_LINE = 400;
+
+/**
+ * The engine's own words, without what must not be repeated: its complaint about a broken plan spells out property values,
+ * secret ones among them, and everything else it printed was progress.
+ */
+export function engineError(message: string): OperatorError {
+  const said = message
+    .split("\n")
+    .filter((line) => /error: |violates plan|locked/.test(line))
+    .map((line) => line.trim().replace(/(violates plan: properties changed): .*/, "$1"))
+    .map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)} ...` : line));
+  const drifted = said.some((line) => line.includes("violates plan"));
+  return new OperatorError(
+    `the engine stopped:\n  ${[...new Set(said)].join("\n  ") || "it gave no reason"}`,
+    drifted
+      ? "something changed between the preview and the update; run the command again"
+      : "mend what it names and run the command again",
+  );
 }
 
 /** The file backend names the holder as `created by root@host (pid 123) at 2026-11-21T08:00:00Z`. */

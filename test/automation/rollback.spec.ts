@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { UpdateSummary } from "@pulumi/pulumi/automation/index.js";
-import { explain, OperatorError } from "../../automation/errors.ts";
+import { engineError, explain, OperatorError } from "../../automation/errors.ts";
 import { previousWeight } from "../../automation/rollback.ts";
 
 function update(message: string, weight: number, result: UpdateSummary["result"] = "succeeded"): UpdateSummary {
@@ -48,6 +48,16 @@ describe("the configuration a rollback goes back to", () => {
 });
 
 describe("errors of the engine", () => {
+  const broken =
+    "code: -2\n stderr: Command failed\n    command:remote:Command green-redis  error: resource urn:pulumi:local::x violates plan: properties changed: =~stdin[{canary-password}]\n";
+
+  it("never repeat the values a broken plan spells out", () => {
+    const { message, remedy } = engineError(broken);
+    assert.ok(!message.includes("canary"));
+    assert.match(message, /green-redis {2}error: resource urn:pulumi:local::x violates plan: properties changed$/);
+    assert.match(remedy, /run the command again/);
+  });
+
   it("pass through when they are none of ours", () => {
     const error = new Error("disk on fire");
     assert.equal(explain(error, "local"), error);
