@@ -65,7 +65,7 @@ class Apply:
         if state["current"] == self.release and not check.drift(service):
             return "unchanged"
         for file in self.bundle.files:
-            if file.early and files.file_drift(files.manifest(self.bundle)["files"][self.bundle.files.index(file)]):
+            if file.early and files.file_drift(files.wanted(file)):
                 files.place(file)
         packages.install(self.bundle.packages)
         self.staged = str(files.stage(self.bundle, self.release, self.text))
@@ -81,7 +81,7 @@ class Apply:
             raise self.revert(pending, error) from None
         kept = [self.release, *[item for item in state["history"] if item != self.release]][: files.KEEP]
         write_json(state_dir("state", f"{service}.json"), {"current": self.release, "history": kept, "at": int(time.time())})
-        self.forget(pending)
+        self.forget()
         files.prune(service, kept)
         return "changed"
 
@@ -95,8 +95,7 @@ class Apply:
     def begin(self, previous: Bundle | None) -> dict[str, Any]:
         """Saves what is there and writes down, on disk for good, that a swap is under way. Nothing is live before this."""
         bundle = self.bundle
-        wanted = files.manifest(bundle)
-        dirty = [item["path"] for item in wanted["files"] if files.file_drift(item)]
+        dirty = [file.path for file in bundle.files if files.file_drift(files.wanted(file))]
         dirty += [path for path, target in bundle.links.items() if files.link_drift(path, target)]
         gone = set(previous.paths()) - set(bundle.paths()) if previous else set()
         dirty += [path for path in sorted({*bundle.absent, *gone}) if at(path).is_symlink() or at(path).exists()]
@@ -104,7 +103,7 @@ class Apply:
             ids(file.owner, file.group)
         names = [unit.name for unit in bundle.units + (previous.units if previous else [])]
         before = units.states(list(dict.fromkeys(names)))
-        saved = state_dir("saved", f"{bundle.service}-{time.time_ns()}")
+        saved = state_dir("saved", bundle.service, str(time.time_ns()))
         files.save(dirty, saved)
         pending = {
             "release": self.release, "saved": saved.name, "dirty": dirty,
@@ -138,7 +137,7 @@ class Apply:
     def revert(self, pending: dict[str, Any], error: Exception) -> Failure:
         step, reason = (error.step, error.reason) if isinstance(error, Failure) else ("swap", str(error))
         trouble = self.undo(pending)
-        self.forget(pending)
+        self.forget()
         if trouble:
             reason += f"\nThe previous files are back, but: {trouble}"
         return Failure(step, reason, 20)
@@ -149,7 +148,7 @@ class Apply:
         previous = load(service, state_of(service)["current"])
         failed = load(service, pending["release"]) or self.bundle
         before = {name: units.State(*values) for name, values in pending["before"].items()}
-        files.restore(state_dir("saved", pending["saved"]))
+        files.restore(state_dir("saved", service, pending["saved"]))
         troubles: list[str] = []
         try:
             units.reload_manager(dirty)
@@ -185,12 +184,11 @@ class Apply:
     def recover(self) -> None:
         """An apply was killed between swap and success: put back what it changed, reload included, then begin afresh."""
         pending = read_json(self.marker)
-        if pending is None:
-            return
-        if state_of(self.bundle.service)["current"] != pending["release"]:
+        if pending is not None and state_of(self.bundle.service)["current"] != pending["release"]:
             self.undo(pending)
-        self.forget(pending)
+        self.forget()
 
-    def forget(self, pending: dict[str, Any]) -> None:
+    def forget(self) -> None:
+        """Also what was saved by an apply that was killed before it had written its marker."""
         remove(self.marker)
-        shutil.rmtree(state_dir("saved", pending["saved"]), ignore_errors=True)
+        shutil.rmtree(state_dir("saved", self.bundle.service), ignore_errors=True)

@@ -63,11 +63,14 @@ def stage(bundle: Bundle, fingerprint: str, text: bytes) -> Path:
     return staged
 
 
+def wanted(file: File) -> dict[str, Any]:
+    return {"path": file.path, "sha256": digest(file.data()), "mode": file.mode, "owner": file.owner, "group": file.group}
+
+
 def manifest(bundle: Bundle) -> dict[str, Any]:
     """What `check` compares, without any content."""
     return {
-        "files": [{"path": file.path, "sha256": digest(file.data()), "mode": file.mode, "owner": file.owner, "group": file.group}
-                  for file in bundle.files],
+        "files": [wanted(file) for file in bundle.files],
         "links": bundle.links,
         "absent": bundle.absent,
         "packages": bundle.packages,
