@@ -17,6 +17,8 @@ export interface FileEntry {
 export type Service = "dns" | "edge" | "acme";
 
 const START_SCRIPT = "/usr/local/sbin/localcloud-start";
+/** The ACME server keeps nothing and has no ear for a gentler signal as first process of a container. */
+const STOP_SIGNAL: Record<Service, string> = { dns: "SIGTERM", edge: "SIGTERM", acme: "SIGKILL" };
 const STOP_SECONDS = 5;
 /** Engines from here on drop what other bridges send to an address, unless a network asks them not to. */
 const DIRECT_ACCESS_REFUSED_SINCE = 28;
@@ -63,6 +65,14 @@ export class CoreContainers {
     await this.put(service, [{ path: START_SCRIPT, content: start, mode: 0o755 }, ...files]);
     await unlessDone(container.start());
     return state !== "running";
+  }
+
+  /** Whether all of them run; one that was stopped or removed by somebody else does not. */
+  async allRun(services: readonly Service[]): Promise<boolean> {
+    const states = await Promise.all(
+      services.map((each) => this.#stateOf(this.#docker.getContainer(this.#name(each)))),
+    );
+    return states.every((state) => state === "running");
   }
 
   async stop(service: Service): Promise<void> {
@@ -121,7 +131,7 @@ export class CoreContainers {
         Labels: { ...this.#labels, "localcloud.service": service },
         Entrypoint: [START_SCRIPT],
         Cmd: [],
-        StopSignal: "SIGTERM",
+        StopSignal: STOP_SIGNAL[service],
         HostConfig: {
           NetworkMode: this.#network,
           RestartPolicy: { Name: "on-failure" },

@@ -6,7 +6,7 @@ import { type CoreAddresses, coreAddresses, type Instance } from "../instance.ts
 import { openDocker } from "../machines/engine.ts";
 import { Certificates } from "./acme/certificates.ts";
 import { AcmeServer } from "./acme/server.ts";
-import { CoreContainers } from "./containers.ts";
+import { CoreContainers, type Service } from "./containers.ts";
 import { DnsServer } from "./dns/server.ts";
 import { type Challenge, renderZones } from "./dns/zone.ts";
 import { LatestWins } from "./latest.ts";
@@ -19,6 +19,7 @@ import type { Acme, Edge } from "./types.ts";
 
 /** Certificates near their end are renewed at the first look after that. */
 const LOOK_EVERY_MS = 12 * 3600 * 1000;
+const SERVICES: readonly Service[] = ["edge", "acme", "dns"];
 
 /** The data plane in containers on the core network of the instance. */
 export function createDockerEdge(instance: Instance, store: Store, log: FastifyBaseLogger): Edge {
@@ -49,11 +50,7 @@ class DockerEdge implements Edge {
   }
 
   async start(): Promise<void> {
-    await this.#containers.ensureNetwork();
-    await this.#dns.start();
-    await this.#pushDns();
-    await this.#acme.start();
-    await this.#proxy.start(this.#proxyConfig(readModel(this.#state)));
+    await this.#raise();
     await this.apply();
     clearInterval(this.#look);
     this.#look = setInterval(() => void this.#lookAgain(), LOOK_EVERY_MS).unref();
@@ -61,7 +58,7 @@ class DockerEdge implements Edge {
 
   async stop(): Promise<void> {
     clearInterval(this.#look);
-    await Promise.all((["edge", "acme", "dns"] as const).map((service) => this.#containers.stop(service)));
+    await Promise.all(SERVICES.map((service) => this.#containers.stop(service)));
   }
 
   apply(): Promise<void> {
@@ -73,7 +70,29 @@ class DockerEdge implements Edge {
     return this.#acme.describe();
   }
 
+  /** The proxy needs the roots, and the ACME server needs names to resolve: hence the order. */
+  async #raise(): Promise<void> {
+    await this.#containers.ensureNetwork();
+    await this.#dns.start();
+    await this.#pushDns();
+    await this.#acme.start();
+    await this.#proxy.start(this.#proxyConfig(readModel(this.#state)));
+  }
+
   async #apply(): Promise<void> {
+    try {
+      await this.#follow();
+    } catch (error) {
+      if (await this.#containers.allRun(SERVICES)) {
+        throw error;
+      }
+      this.#log.warn({ err: error }, "a container of the edge does not run; it is started again");
+      await this.#raise();
+      await this.#follow();
+    }
+  }
+
+  async #follow(): Promise<void> {
     await this.#pushDns();
     await this.#certificates.ensure(zonesThroughEdge(readModel(this.#state)), () => this.acme());
     await this.#proxy.push(this.#proxyConfig(readModel(this.#state)));

@@ -69,13 +69,14 @@ describe("the data plane in containers", function () {
       await assert.rejects(resolver.resolve4(`nothing.${ZONE}`), { code: "ENOTFOUND" });
     });
 
-    it("answers every kind of record with its lifetime", async () => {
+    it("answers every kind of record with its lifetime, long ones over TCP", async () => {
+      const long = `a "quoted" ${"long".repeat(500)}`;
       const add = (fields: Cloudflare.DNS.RecordCreateParams) => cf.dns.records.create(fields);
       await record({ name: `www.${ZONE}`, content: addresses.blue }, 60);
       await add({ zone_id: zone, ttl: 1, type: "AAAA", name: `six.${ZONE}`, content: "2001:db8::7" });
       await add({ zone_id: zone, ttl: 1, type: "CNAME", name: `alias.${ZONE}`, content: `www.${ZONE}` });
       await add({ zone_id: zone, ttl: 1, type: "MX", name: ZONE, content: `mail.${ZONE}`, priority: 10 });
-      await add({ zone_id: zone, ttl: 1, type: "TXT", name: ZONE, content: `a "quoted" ${"long".repeat(100)}` });
+      await add({ zone_id: zone, ttl: 1, type: "TXT", name: ZONE, content: long });
       await add({
         zone_id: zone,
         ttl: 1,
@@ -90,7 +91,7 @@ describe("the data plane in containers", function () {
       assert.deepEqual(await resolver.resolve6(`six.${ZONE}`, { ttl: true }), [{ address: "2001:db8::7", ttl: 300 }]);
       assert.deepEqual(await resolver.resolve4(`alias.${ZONE}`), [addresses.blue]);
       assert.equal((await resolver.resolveMx(ZONE))[0]?.exchange, `mail.${ZONE}`);
-      assert.equal((await resolver.resolveTxt(ZONE))[0]?.join(""), `a "quoted" ${"long".repeat(100)}`);
+      assert.equal((await resolver.resolveTxt(ZONE))[0]?.join(""), long);
       assert.equal((await resolver.resolveCaa(ZONE))[0]?.issue, "pki.test");
       assert.equal((await resolver.resolveSrv(`_sip._tcp.${ZONE}`))[0]?.port, 5060);
       assert.equal((await resolver.resolveNs(ZONE)).length, 2);
@@ -285,6 +286,36 @@ describe("the data plane in containers", function () {
       await load;
       assert.deepEqual(bad, []);
       assert.equal((await second.acme()).rootCa, (await world.cloud.edge.acme()).rootCa);
+    });
+  });
+
+  describe("when something breaks", () => {
+    it("makes a container again that somebody removed", async () => {
+      await world.remove("edge");
+      await record({ name: `again.${ZONE}`, content: addresses.blue, proxied: true });
+      assert.equal((await client.get(`https://again.${ZONE}/`)).side, "blue");
+    });
+
+    it("trusts what was signed before the certificate authority was restarted, and what is signed after", async () => {
+      const { rootCa: before } = await world.cloud.edge.acme();
+      await world.restart("acme");
+      const { rootCa: after } = await world.cloud.edge.acme();
+      assert.ok(after.endsWith(before) && after.length > before.length);
+      const name = "second.test";
+      const made = await cf.zones.create({ name, account: { id: world.cloud.instance.accountId }, type: "full" });
+      await cf.dns.records.create({
+        zone_id: made.id,
+        ttl: 1,
+        type: "A",
+        name,
+        content: addresses.green,
+        proxied: true,
+      });
+      const later = await world.client();
+      assert.equal((await later.get(`https://${name}/`)).side, "green");
+      assert.equal((await later.get(`https://again.${ZONE}/`)).side, "blue");
+      await later.close();
+      await assert.rejects(alpn(world.core.edge, name, before));
     });
   });
 

@@ -87,6 +87,15 @@ export class EdgeWorld {
     await run(container, ["bash", "-c", script]);
   }
 
+  /** Takes a container of the instance away, as a careless hand would. */
+  async remove(service: string): Promise<void> {
+    await this.#docker.getContainer(`lc-${this.cloud.instance.name}-${service}`).remove({ force: true });
+  }
+
+  async restart(service: string): Promise<void> {
+    await this.#docker.getContainer(`lc-${this.cloud.instance.name}-${service}`).restart();
+  }
+
   /** A client that resolves every name to the edge and trusts the instance's own authority only. */
   async client(allowH2 = false): Promise<EdgeClient> {
     const { rootCa } = await this.cloud.edge.acme();

@@ -6,7 +6,12 @@ import { z } from "zod";
  */
 
 const share = z.number().min(0).max(1);
-const text = z.string();
+/** Line breaks and the like have no place in any of these, and would end a line of the proxy's configuration. */
+const text = z.string().regex(/^\P{Cc}*$/u, "must not hold control characters");
+/** Headers by name, as monitors send and origins are sent. */
+const headers = z.record(z.string().regex(/^[A-Za-z0-9!#$&'*+.^_`|~-]+$/, "must be a header name"), z.array(text));
+/** A host name or an address. */
+const host = text.regex(/^[A-Za-z0-9._:-]+$/, "must be a host name or an address");
 
 const monitorShape = z.strictObject({
   type: z.enum(["http", "https", "tcp", "udp_icmp", "icmp_ping", "smtp"]),
@@ -19,7 +24,7 @@ const monitorShape = z.strictObject({
   retries: z.number().int().min(0).max(5),
   expected_codes: text.regex(/^$|^([1-5](\d\d|xx))(,\s*[1-5](\d\d|xx))*$/i, "must be like 200, 2xx or 200,301"),
   expected_body: text,
-  header: z.record(text, z.array(text)).nullable(),
+  header: headers.nullable(),
   follow_redirects: z.boolean(),
   allow_insecure: z.boolean(),
   probe_zone: text,
@@ -32,11 +37,14 @@ export type MonitorFields = z.output<typeof monitorBody>;
 
 const originField = z.strictObject({
   name: text.min(1),
-  address: text.min(1),
+  address: host,
   enabled: z.boolean().optional(),
   weight: share.optional(),
   port: z.number().int().min(0).max(65535).optional(),
-  header: z.record(text, z.array(text)).nullish(),
+  header: z
+    .strictObject({ Host: z.array(host).max(1) })
+    .partial()
+    .nullish(),
   virtual_network_id: text.optional(),
   flatten_cname: z.boolean().optional(),
 });

@@ -52,10 +52,10 @@ function httpCheck(monitor: Monitor, servers: ServerLine[]): string[] {
   const headers = Object.entries(monitor.header ?? {}).filter(([name]) => name.toLowerCase() !== "host");
   const sent = [
     `meth ${method} uri ${quote(monitor.path ?? "/")} ver HTTP/1.1`,
-    `hdr Host ${quote(hostOf(monitor) ?? servers[0]?.address ?? "localhost")}`,
-    `hdr User-Agent ${quote(AGENT)}`,
+    `hdr Host ${quoteFormat(hostOf(monitor) ?? servers[0]?.address ?? "localhost")}`,
+    `hdr User-Agent ${quoteFormat(AGENT)}`,
     "hdr Connection close",
-    ...headers.flatMap(([name, values]) => values.map((value) => `hdr ${name} ${quote(value)}`)),
+    ...headers.flatMap(([name, values]) => values.map((value) => `hdr ${name} ${quoteFormat(value)}`)),
   ];
   const body = monitor.expected_body ? [`  http-check expect string ${quote(monitor.expected_body)}`] : [];
   return [
@@ -91,5 +91,10 @@ function hostOf(monitor: Monitor): string | undefined {
 
 /** For the configuration file: everything is literal but the quote itself. */
 function quote(text: string): string {
-  return `"${text.replace(/[\\"$%]/g, (special) => (special === "%" ? "%%" : `\\${special}`))}"`;
+  return `"${text.replace(/[\\"$]/g, (special) => `\\${special}`)}"`;
+}
+
+/** The same where the proxy would expand `%`. */
+function quoteFormat(text: string): string {
+  return quote(text.replaceAll("%", "%%"));
 }

@@ -13,7 +13,7 @@ local function pools_known(route)
       return false
     end
   end
-  return true
+  return route.fallback == nil or core.backends["health-" .. route.fallback] ~= nil
 end
 
 -- A worker that was started before a pool was made cannot send anything there: it keeps what it had for that name.
