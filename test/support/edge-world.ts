@@ -10,17 +10,7 @@ import { CloudflareUnderTest } from "./cloudflare.ts";
 
 const SLOT = 14;
 
-/** What an origin says about a request it was sent. */
-export interface Echo {
-  side: string;
-  sni: string;
-  host: string;
-  client: string;
-  forwarded: string;
-  proto: string;
-  ray: string;
-}
-
+/** An answer of the edge; `side` is the origin's name where one spoke. */
 export interface Answer {
   status: number;
   body: string;
