@@ -17,8 +17,8 @@ export interface FileEntry {
 export type Service = "dns" | "edge" | "acme";
 
 const START_SCRIPT = "/usr/local/sbin/localcloud-start";
-/** The ACME server keeps nothing and has no ear for a gentler signal as first process of a container. */
-const STOP_SIGNAL: Record<Service, string> = { dns: "SIGTERM", edge: "SIGTERM", acme: "SIGKILL" };
+/** As first process of a container two of them have no ear for a gentler signal; both get all they keep anew at the next start. */
+const STOP_SIGNAL: Record<Service, string> = { dns: "SIGKILL", edge: "SIGTERM", acme: "SIGKILL" };
 const STOP_SECONDS = 5;
 /** Engines from here on drop what other bridges send to an address, unless a network asks them not to. */
 const DIRECT_ACCESS_REFUSED_SINCE = 28;
