@@ -112,8 +112,6 @@ export interface Resource<C, V = Properties> {
   readonly missing?: string;
   /** Rules that span inputs; names the property and says what is wrong. */
   check?(inputs: Properties): { property: string; reason: string }[];
-  /** Inputs whose change replaces the resource, when a flag on the input cannot say it. */
-  replaces?(old: Properties, next: Properties): string[];
   create(context: Context<C>, inputs: V): Promise<Live>;
   /** Undefined when it no longer exists. `inputs` is absent on import. */
   read(context: Context<C>, id: string, state: Properties, inputs: V | undefined): Promise<Live | undefined>;

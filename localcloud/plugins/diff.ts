@@ -32,10 +32,7 @@ export function diffInputs<C>(
     if (isSame(before, next[name], input)) continue;
     changed.push(name);
   }
-  const ruled = new Set(resource.replaces?.(old, next) ?? []);
-  const replaces = changed.filter(
-    (name) => resource.inputs[name]?.replace || resource.update === undefined || ruled.has(name),
-  );
+  const replaces = changed.filter((name) => resource.inputs[name]?.replace || resource.update === undefined);
   const detailed = changed.flatMap((name) =>
     paths(name, old[name], next[name], resource.inputs[name]?.type ?? "any").map(({ path, kind }) => ({
       path,

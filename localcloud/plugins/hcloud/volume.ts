@@ -59,7 +59,6 @@ export const Volume = resource<Hcloud>()({
     location === undefined && serverId === undefined
       ? [{ property: "location", reason: "one of 'location' and 'serverId' is required" }]
       : [],
-  replaces: (old, next) => (Number(next.size) < Number(old.size) ? ["size"] : []),
   async create(context: Context<Hcloud>, wanted) {
     const { client, signal } = context;
     const { volume, action, next_actions } = await client.call<Created>(signal, "POST", "/volumes", {
