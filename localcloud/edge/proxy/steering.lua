@@ -3,7 +3,7 @@
 
 local PATH = "/etc/haproxy/routes.lua"
 local CARDS = 100
-local SUFFIX = "-regardless"
+local SUFFIX = "%-regardless$"
 
 local routes, text, decks = {}, nil, {}
 
@@ -213,7 +213,7 @@ core.register_action("remember", { "http-res" }, function(txn)
   if pool == nil or route == nil or route.affinity == nil then
     return
   end
-  local origin = string.gsub(txn.f:srv_name() or "", SUFFIX .. "$", "")
+  local origin = string.gsub(txn.f:srv_name() or "", SUFFIX, "")
   if origin ~= "" and origin ~= txn:get_var("txn.origin") then
     local value = pool .. "." .. origin
     txn.http:res_add_header("Set-Cookie", cookie_for(route.affinity, value, is_secure(txn)))
