@@ -79,32 +79,36 @@ export class Postgres extends pulumi.ComponentResource {
         sslmode: "require",
         superuser: true,
       },
-      { parent: this },
+      { parent: this, dependsOn: [this.service] },
     );
   }
 
   /**
    * The forward is opened here, inside an apply, because only then the server is known and runs: it makes no resource. It stays
    * open until the program ends. A preview makes no connection, so the number alone is enough, and known from the start.
+   * A bare promise carries the number on, so that the connection depends on the same resources in a preview and in the update
+   * held to it: a plan with other dependencies would be refused.
    */
   private openPort({ server, forwardPort }: PostgresArgs): pulumi.Output<number> {
     if (pulumi.runtime.isDryRun()) return pulumi.output(forwardPort);
-    return pulumi.unsecret(
+    const open = new Promise<number>((resolve, reject) => {
       pulumi
         .all([this.service.hash, server.address, server.privateKey, server.hostKey])
-        .apply(async ([, host, privateKey, hostKey]) => {
-          const { user } = server;
-          try {
-            await openForward({ host, user, privateKey, hostKey, localPort: forwardPort, remotePort: 5432 });
-          } catch (error) {
-            // First and alone, as the engine repeats it inside every resource that waits for the port.
-            const reason = error instanceof Error ? error.message : String(error);
-            await pulumi.log.error(`no way to the database (bascule:postgres.forwardPort ${forwardPort}): ${reason}`);
-            throw error;
-          }
-          return forwardPort;
-        }),
-    );
+        .apply(([, host, privateKey, hostKey]) =>
+          openForward({ host, user: server.user, privateKey, hostKey, localPort: forwardPort, remotePort: 5432 }).then(
+            () => resolve(forwardPort),
+            reject,
+          ),
+        );
+    });
+    return pulumi.output(open.catch((error: unknown) => this.sayWhyClosed(forwardPort, error)));
+  }
+
+  /** First and alone, as the engine repeats it inside every resource that waits for the port. */
+  private async sayWhyClosed(forwardPort: number, error: unknown): Promise<never> {
+    const reason = error instanceof Error ? error.message : String(error);
+    await pulumi.log.error(`no way to the database (bascule:postgres.forwardPort ${forwardPort}): ${reason}`);
+    throw error;
   }
 
   private createObjects(name: string, args: PostgresArgs, provider: postgresql.Provider): void {

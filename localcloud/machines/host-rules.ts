@@ -10,7 +10,8 @@ done`;
 
 /**
  * Shell: traffic inside the instance's block passes between Docker's bridges, which Docker keeps apart, and keeps its source
- * address; traffic inside a private network passes whatever its addresses. Rules that are there already stay as they are.
+ * address; traffic inside a private network passes whatever its addresses; what is sent to an address nobody has ends here instead of
+ * leaving by the default route. Rules that are there already stay as they are.
  */
 export function renderOpenLanes(names: RuleNames, block: string): string {
   const set = rulesOf(names, block).map(
@@ -22,6 +23,7 @@ if [ -z "$tool" ]; then
   exit 1
 fi
 ${set.join("\n")}
+ip route replace unreachable ${block}
 `;
 }
 
@@ -34,6 +36,7 @@ export function renderRemoval(names: RuleNames, block: string): string {
 if [ -n "$tool" ]; then
 ${remove.join("\n")}
 fi
+ip route del unreachable ${block} 2>/dev/null || :
 nft -f - <<'END'
 table ip ${names.table}
 delete table ip ${names.table}
