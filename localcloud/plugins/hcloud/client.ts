@@ -21,11 +21,11 @@ export class ApiError extends Error {
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 export class Hcloud {
-  readonly #endpoint: string;
+  readonly endpoint: string;
   readonly #token: string;
 
   constructor(endpoint: string, token: string) {
-    this.#endpoint = endpoint;
+    this.endpoint = endpoint;
     this.#token = token;
   }
 
@@ -42,7 +42,7 @@ export class Hcloud {
   }
 
   async #once<T>(signal: AbortSignal, method: Method, path: string, body?: object): Promise<T> {
-    const response = await fetch(`${this.#endpoint}${path}`, {
+    const response = await fetch(`${this.endpoint}${path}`, {
       method,
       signal,
       headers: {
@@ -54,7 +54,7 @@ export class Hcloud {
     }).catch((error: unknown) => {
       signal.throwIfAborted();
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-      throw new Error(`cannot reach the Hetzner API at ${this.#endpoint}: ${cause} (is the local cloud running?)`);
+      throw new Error(`cannot reach the Hetzner API at ${this.endpoint}: ${cause} (is the local cloud running?)`);
     });
     const text = await response.text();
     const json = parse(text);
