@@ -41,7 +41,8 @@ export function providerHandlers<C>(
       return info;
     }),
     getSchema: unary(activity, async () => {
-      throw new Refusal(`the local stand-in of ${name} has no schema; use the one of the official plugin`);
+      const way = "the official plugin has one; 'pulumi import' needs none with --generate-code=false";
+      throw new Refusal(`the local stand-in of ${name} has no schema: ${way}`, status.UNIMPLEMENTED);
     }),
     checkConfig: unary(activity, served.checkConfig),
     diffConfig: unary(activity, served.diffConfig),

@@ -18,7 +18,8 @@ Differences from the official plugins that hold for all of them:
 
 - They read \`HCLOUD_TOKEN\`, \`CLOUDFLARE_API_TOKEN\`, \`PGPASSWORD\` and the like from the environment they were started in, not from
   the one \`pulumi\` runs in. Configuration of the stack is not affected.
-- They have no schema to show (\`pulumi package get-schema\`), no components, and no \`pulumi import\` of what the tables call missing.
+- They have no schema (\`pulumi package get-schema\`), no components and no methods. \`pulumi import\` writes to the state but writes no
+  program: call it with \`--generate-code=false\`, or use the \`import\` option of a resource, which needs nothing.
 - \`pulumi install\` always uses npm; programs run with the Node.js that runs the stand-ins.
 `;
 

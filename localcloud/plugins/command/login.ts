@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** One hop: how to log in there. */
-export interface Hop {
+export type Hop = {
   host: string;
   port?: number;
   user?: string;
@@ -16,12 +16,10 @@ export interface Hop {
   hostKey?: string;
   dialErrorLimit?: number;
   perDialTimeout?: number;
-}
+};
 
 /** Where a command runs, and by way of which host. */
-export interface Connection extends Hop {
-  proxy?: Hop;
-}
+export type Connection = Hop & { proxy?: Hop };
 
 export interface Login {
   target: string;
