@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,6 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import Docker from "dockerode";
 import type { Connection } from "../../localcloud/plugins/command/login.ts";
 import type { Properties } from "../../localcloud/plugins/values.ts";
+import { run } from "../support/local-cloud.ts";
 import { contextOf, providerOf, resourceOf } from "../support/plugins.ts";
 
 /** An sshd on a loopback port, in a container of the server image. */
@@ -18,7 +18,7 @@ class Host {
   connection: Connection = { host: "127.0.0.1" };
 
   async start(): Promise<void> {
-    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(this.#folder, "id")]);
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(this.#folder, "id")]);
     const key = readFileSync(join(this.#folder, "id.pub"), "utf8").trim();
     const script = `mkdir -p /run/sshd /root/.ssh && echo '${key}' > /root/.ssh/authorized_keys && ssh-keygen -A && exec /usr/sbin/sshd -D`;
     const [image] = await this.#docker.listImages({ filters: { label: ["localcloud.image=debian-13"] } });
@@ -33,8 +33,7 @@ class Host {
     await this.#container.start();
     const port = Number((await this.#container.inspect()).NetworkSettings.Ports["22/tcp"]?.[0]?.HostPort);
     await answers(port);
-    const scan = ["-q", "-p", String(port), "-t", "ed25519", "127.0.0.1"];
-    const hostKey = execFileSync("ssh-keyscan", scan, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const { stdout: hostKey } = await run("ssh-keyscan", ["-p", String(port), "-t", "ed25519", "127.0.0.1"]);
     this.connection = {
       host: "127.0.0.1",
       port,
@@ -81,24 +80,26 @@ describe("plugins: remote.Command on a real sshd", function () {
     await host.stop();
   });
 
-  async function run(inputs: Properties, connection: Partial<Connection> = {}, context = contextOf<unknown>(null)) {
-    const command = await resourceOf("command:remote:Command");
+  async function command(inputs: Properties, connection: Partial<Connection> = {}, context = contextOf<unknown>(null)) {
+    const resource = await resourceOf("command:remote:Command");
     const given = { connection: { ...host.connection, ...connection }, ...inputs };
-    return { context, state: (await command.create(context, given)).state };
+    return { context, state: (await resource.create(context, given)).state };
   }
 
   it("feeds stdin, keeps both outputs, shows the lines", async () => {
-    const { context, state } = await run({ create: "cat; echo err >&2", stdin: "one\ntwo\n" });
+    const { context, state } = await command({ create: "cat; echo err >&2", stdin: "one\ntwo\n" });
     assert.deepEqual(state, { stdout: "one\ntwo", stderr: "err" });
     assert.deepEqual([...context.said].sort(), ["err", "one", "two"]);
   });
 
   it("carries megabytes on stdin", async () => {
-    assert.equal((await run({ create: "wc -c", stdin: "x".repeat(3_000_000) })).state.stdout, "3000000");
+    assert.equal((await command({ create: "wc -c", stdin: "x".repeat(3_000_000) })).state.stdout, "3000000");
   });
 
   it("runs more at a time than one connection has room for", async () => {
-    const all = Array.from({ length: 24 }, (_, index) => run({ create: `sleep 0.1; echo ${index}`, logging: "none" }));
+    const all = Array.from({ length: 24 }, (_, index) =>
+      command({ create: `sleep 0.1; echo ${index}`, logging: "none" }),
+    );
     const said = (await Promise.all(all)).map(({ state }) => state.stdout);
     assert.deepEqual(
       said,
@@ -107,26 +108,26 @@ describe("plugins: remote.Command on a real sshd", function () {
   });
 
   it("fails with the exit code, the command and all it said", async () => {
-    const running = run({ create: "echo out; exit 7" });
+    const running = command({ create: "echo out; exit 7" });
     await assert.rejects(running, { message: 'Process exited with status 7: running "echo out; exit 7":\nout\n' });
   });
 
   it("a variable the server takes arrives, one it refuses is an error", async () => {
     const value = "a b'\"\n2";
-    const { state } = await run({
+    const { state } = await command({
       create: 'printf %s "$LC_VALUE" | od -An -tx1 | tr -d " \\n"',
       environment: { LC_VALUE: value },
     });
     assert.equal(state.stdout, Buffer.from(value).toString("hex"));
     await assert.rejects(
-      run({ create: "true", environment: { SECRET: "x" } }),
+      command({ create: "true", environment: { SECRET: "x" } }),
       /could not set environment variable "SECRET"/,
     );
   });
 
   it("another host key than the pinned one is refused, and told", async () => {
     const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
-    const refused = run({ create: "id" }, { hostKey, dialErrorLimit: 0 });
+    const refused = command({ create: "id" }, { hostKey, dialErrorLimit: 0 });
     await assert.rejects(
       refused,
       /host key mismatch: the host shows the key SHA256:\S+, which is not the one of 'hostKey'/,
@@ -136,20 +137,20 @@ describe("plugins: remote.Command on a real sshd", function () {
   it("another user is refused, after as many attempts as told", async () => {
     const context = contextOf<unknown>(null);
     await assert.rejects(
-      run({ create: "id" }, { user: "nobody", dialErrorLimit: 1 }, context),
+      command({ create: "id" }, { user: "nobody", dialErrorLimit: 1 }, context),
       /after 1 failed attempts: .*Permission denied/,
     );
     assert.deepEqual(context.said, ["Dial 1/1 failed: retrying"]);
   });
 
   it("goes by way of a bastion, with the key of each pinned", async () => {
-    const { state } = await run({ create: "echo $SSH_CONNECTION" }, { port: 22, proxy: host.connection });
+    const { state } = await command({ create: "echo $SSH_CONNECTION" }, { port: 22, proxy: host.connection });
     assert.match(String(state.stdout), /^127\.0\.0\.1 \d+ 127\.0\.0\.1 22$/);
   });
 
   it("ends when the engine cancels, though the command goes on", async () => {
     const context = contextOf<unknown>(null);
-    const running = run({ create: "sleep 30" }, {}, context);
+    const running = command({ create: "sleep 30" }, {}, context);
     setTimeout(() => context.cancel(), 500);
     const began = Date.now();
     await assert.rejects(running, /cancelled/);

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Context } from "../define.ts";
 import type { Json } from "../values.ts";
 import { type Hcloud, isCode } from "./client.ts";
-import type { ServerInputs } from "./server.ts";
+import type { ServerInputs } from "./server-inputs.ts";
 import type { Image, PrimaryIp, ServerType, SshKey, Server as View } from "./views.ts";
 
 type Step = Context<Hcloud>;

@@ -1,21 +1,10 @@
 /** Privileges of a role on objects, and on objects to come. */
-import { type Context, type InputsOf, resource } from "../define.ts";
+import { type Context, resource } from "../define.ts";
 import type { Properties } from "../values.ts";
 import { exists, identifier, type Postgres, type Session } from "./client.ts";
+import { inputs, type Wanted } from "./grant-inputs.ts";
 import { ALLOWED, equalPrivileges, grantedOn, OBJECT_KINDS } from "./privileges.ts";
 
-const inputs = {
-  role: { type: "string", required: true, replace: true },
-  database: { type: "string", required: true, replace: true },
-  schema: { type: "string", replace: true },
-  objectType: { type: "string", required: true, replace: true },
-  objects: { type: { set: "string" }, replace: true },
-  columns: { type: { set: "string" }, replace: true },
-  privileges: { type: { set: "string" }, required: true },
-  withGrantOption: { type: "boolean", default: false, replace: true },
-} as const;
-
-export type Wanted = InputsOf<typeof inputs>;
 type Wrong = { property: string; reason: string }[];
 
 function wrongPrivileges(objectType: string, privileges: unknown): Wrong {

@@ -1,6 +1,6 @@
 /** Which privileges there are, and which a role has. */
 import type { Session } from "./client.ts";
-import type { Wanted } from "./grant.ts";
+import type { Wanted } from "./grant-inputs.ts";
 
 /** Privileges by object type. */
 export const ALLOWED: { readonly [objectType: string]: readonly string[] } = {
