@@ -52,7 +52,7 @@ export async function flip(
     awaitArrival(prober, weight, options.deadlineSeconds, options.interruption.signal),
   );
   report.line(
-    `weight ${weight}: green answered ${Math.round(arrival.greenShare * 100)} % of the last round, ${arrival.failed} of ${arrival.requests} probes failed`,
+    `weight ${weight}: green answered ${Math.round(arrival.greenShare * 100)} % of the last round, ${arrival.failed} of ${arrival.requests} probes failed${arrival.lastError ? ` (${arrival.lastError})` : ""}`,
   );
   return { weight, plan, seconds: Math.round((performance.now() - started) / 100) / 10, arrival };
 }

@@ -3,6 +3,8 @@ import { join } from "node:path";
 
 /** Shorter values (a flag, a port) would be found everywhere by accident. */
 const SHORTEST = 12;
+/** A connection is secret as a whole; the host's public key in it is printed as an output of the stack on purpose. */
+const PUBLIC_KEY = /^ssh-ed25519 [A-Za-z0-9+/=]+$/;
 const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 
 /** Every plaintext an export of the stack with its secrets shown marks as secret; leaves of objects each by themselves. */
@@ -10,7 +12,7 @@ export function secretValues(stackExport: string): Set<string> {
   const found = new Set<string>();
   const leaves = (value: unknown): void => {
     if (typeof value === "string") {
-      if (value.length >= SHORTEST) found.add(value);
+      if (value.length >= SHORTEST && !PUBLIC_KEY.test(value)) found.add(value);
     } else if (typeof value === "object" && value !== null) {
       Object.values(value).forEach(leaves);
     }
