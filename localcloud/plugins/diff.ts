@@ -22,11 +22,13 @@ export function diffInputs<C>(
   old: Properties,
   next: Properties,
   state: Properties = {},
+  ignored: readonly string[] = [],
 ): Difference {
   const names = new Set([...Object.keys(old), ...Object.keys(next)].filter((name) => !name.startsWith("__")));
   const changed: string[] = [];
   for (const name of names) {
     const input = resource.inputs[name];
+    if (ignored.includes(name)) continue;
     // Saying what the cloud has chosen anyway is no change either.
     const before = old[name] ?? (input?.computed ? state[name] : undefined);
     if (isSame(before, next[name], input)) continue;

@@ -54,20 +54,33 @@ function announce(providers: string, language: string, json: boolean): void {
 
 /** How often idleness is looked at. */
 const LOOK_MS = 250;
+/** How long nobody must have called after Ctrl-C. */
+const QUIET_MS = 2000;
 
+/**
+ * Ctrl-C reaches this process together with the engine, which still has to wind up what it began: so SIGINT waits until the
+ * calls have ceased. SIGTERM, or a second SIGINT, ends at once.
+ */
 function ending(activity: Activity, idleSeconds: number | undefined): Promise<void> {
   return new Promise((resolve) => {
+    let limit = idleSeconds === undefined ? Number.POSITIVE_INFINITY : idleSeconds * 1000;
+    let interrupted = false;
     const timer = setInterval(() => {
-      if (idleSeconds !== undefined && activity.idle() >= idleSeconds * 1000) end();
+      if (activity.idle() >= limit) end();
     }, LOOK_MS);
     const end = () => {
       clearInterval(timer);
       process.off("SIGTERM", end);
-      process.off("SIGINT", end);
+      process.off("SIGINT", interrupt);
       resolve();
     };
+    const interrupt = () => {
+      if (interrupted || activity.idle() >= QUIET_MS) return end();
+      interrupted = true;
+      limit = Math.min(limit, QUIET_MS);
+    };
     process.on("SIGTERM", end);
-    process.on("SIGINT", end);
+    process.on("SIGINT", interrupt);
   });
 }
 

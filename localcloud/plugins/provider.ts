@@ -140,7 +140,8 @@ class Served<C> {
     const news = fromStruct(request.getNews());
     // States of old engines have no inputs; then what the outputs say counts.
     const old = request.hasOldInputs() ? fromStruct(request.getOldInputs()) : onlyInputs(resource, request);
-    return diffResponse(diffInputs(resource, old, news, fromStruct(request.getOlds())));
+    const ignored = request.getIgnorechangesList();
+    return diffResponse(diffInputs(resource, old, news, fromStruct(request.getOlds()), ignored));
   };
 
   create = async (request: CreateRequest, peer: string) => {

@@ -169,6 +169,14 @@ describe("plugins: what counts as a change", () => {
     );
   });
 
+  it("what the program ignores is none, though the cloud changed it", async () => {
+    const server = await resourceOf(SERVER);
+    const { changed } = diffInputs(server, { labels: { a: "1" }, name: "x" }, { labels: {}, name: "y" }, {}, [
+      "labels",
+    ]);
+    assert.deepEqual(changed, ["name"]);
+  });
+
   it("the notes of defaults are none", async () => {
     assert.equal(await changes(SERVER, { name: "a", __defaults: ["name"] }, { name: "a", __defaults: [] }), "");
   });

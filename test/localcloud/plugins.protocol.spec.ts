@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import { join } from "node:path";
 import type { ServiceError } from "@grpc/grpc-js";
 import providerPb from "@pulumi/pulumi/proto/provider_pb.js";
 import statusPb from "@pulumi/pulumi/proto/status_pb.js";
@@ -155,6 +157,38 @@ describe("plugins: the engine's protocol", () => {
     const kept = providerPb.ErrorResourceInitFailed.deserializeBinary(detail?.getValue_asU8() ?? new Uint8Array());
     assert.deepEqual([kept.getId(), kept.getReasonsList()], ["42", ["no disk (action_failed, 1)"]]);
     api.close();
+  });
+});
+
+describe("plugins: the process", () => {
+  /** Runs it with options of its own; how it ended and after how long. */
+  async function runWith(
+    options: string,
+    signals: NodeJS.Signals[],
+  ): Promise<{ code: number | null; milliseconds: number }> {
+    const main = join(import.meta.dirname, "../../localcloud/plugins/main.ts");
+    const script = `import { runPlugins } from ${JSON.stringify(main)}; await runPlugins(${options});`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(child.stdout, "data");
+    const began = Date.now();
+    for (const signal of signals) child.kill(signal);
+    const [code] = await once(child, "exit");
+    return { code, milliseconds: Date.now() - began };
+  }
+
+  it("ends by itself when nobody calls for as long as told", async () => {
+    const { code, milliseconds } = await runWith("{ idleSeconds: 0.5, json: true }", []);
+    assert.equal(code, 0);
+    assert.ok(milliseconds >= 300 && milliseconds < 5000, `${milliseconds} ms`);
+  });
+
+  it("ends at once when told to, and lets the engine wind up first on Ctrl-C", async () => {
+    const told = await runWith("{}", ["SIGTERM"]);
+    assert.ok(told.code === 0 && told.milliseconds < 1500, `${told.milliseconds} ms`);
+    const interrupted = await runWith("{}", ["SIGINT"]);
+    assert.ok(interrupted.code === 0 && interrupted.milliseconds >= 1500, `${interrupted.milliseconds} ms`);
   });
 });
 

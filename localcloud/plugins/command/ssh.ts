@@ -12,7 +12,7 @@ import { collect, type Feeding, type Finished } from "./process.ts";
 /** Commands one connection carries at a time; sshd allows ten sessions by default. */
 const SESSIONS = 8;
 /** How long an unused connection stays. */
-const LINGER_MS = 10_000;
+const LINGER_MS = 5000;
 /** The official provider's waits between logins that fail: 0.1 s, growing by half up to 5 s. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5000;
