@@ -20,7 +20,8 @@ Differences from the official plugins that hold for all of them:
   the one \`pulumi\` runs in. Configuration of the stack is not affected.
 - They have no schema (\`pulumi package get-schema\`), no components and no methods. \`pulumi import\` writes to the state but writes no
   program: call it with \`--generate-code=false\`, or use the \`import\` option of a resource, which needs nothing.
-- \`pulumi install\` always uses npm; programs run with the Node.js that runs the stand-ins.
+- \`pulumi install\` always uses npm; programs run with the Node.js that runs the stand-ins, and in the environment the stand-ins were
+  started in.
 `;
 
 function inner(type: Type): Inputs | undefined {
