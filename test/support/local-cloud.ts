@@ -19,7 +19,7 @@ export interface Outcome {
 /** Runs a program to its end, whatever its exit code. */
 export function run(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   return new Promise((resolve) => {
-    const options = { env: { ...process.env, ...env }, timeout: 180_000, maxBuffer: 2 ** 24 };
+    const options = { env: { ...process.env, ...env }, timeout: 600_000, maxBuffer: 2 ** 24 };
     execFile(command, args, options, (error, stdout, stderr) => {
       const code = typeof error?.code === "number" ? error.code : error === null ? 0 : 1;
       resolve({ code, stdout, stderr });

@@ -10,7 +10,7 @@ import { ensureImages } from "../../../tools/images.ts";
 import { type Blue, createBlue } from "../blue/create.ts";
 import { bascule, clear } from "./clearing.ts";
 import type { Commands } from "./commands.ts";
-import { type Place, ROOT, rememberStackFile, STACK } from "./place.ts";
+import { type Place, rememberStackFile, STACK } from "./place.ts";
 import { type RunReport, verdict, writeReport } from "./report.ts";
 import { filesBelow, findLeaks, secretValues, watchArguments } from "./secrets.ts";
 import {
@@ -144,7 +144,7 @@ export class Journey {
 
   report(): { report: RunReport; path: string } {
     const report = { ...verdict(this.#figures), ...this.#figures };
-    return { report, path: writeReport(join(ROOT, "reports"), report) };
+    return { report, path: writeReport(join(this.#place.project, "reports"), report) };
   }
 
   async #startCloud(say: Say): Promise<void> {

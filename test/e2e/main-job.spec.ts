@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { ROOT, STACK } from "../../examples/girlycrea/run/place.ts";
+import { run } from "../support/local-cloud.ts";
+import { must, until, World } from "./world.ts";
+
+/** The whole journey on the local cloud, then what a person might do wrong on what it leaves running. */
+describe("the main job", function () {
+  this.timeout("10m");
+  this.bail(true);
+  const world = new World();
+  let printed = "";
+
+  before(async () => {
+    const outcome = await world.example("start");
+    printed = outcome.stdout;
+    assert.equal(outcome.code, 0, `${outcome.stdout.slice(-3000)}\n${outcome.stderr.slice(-3000)}`);
+  });
+  after(() => world.discard());
+
+  describe("as npm start plays it", () => {
+    it("passes", () => {
+      const { result, reasons } = world.report();
+      assert.deepEqual({ result, reasons }, { result: "pass", reasons: [] });
+      assert.match(printed, /result +│ pass/);
+    });
+
+    it("builds green once: a second up and a refresh find nothing to do", () => {
+      const { secondUpChanges, refreshChanges } = world.report();
+      assert.deepEqual({ secondUpChanges, refreshChanges }, { secondUpChanges: 0, refreshChanges: 0 });
+    });
+
+    it("copies every table", () => {
+      const { rows } = world.report();
+      assert.ok(rows.tables >= 7, `${rows.tables} tables`);
+      assert.deepEqual({ ...rows, tables: 0 }, { tables: 0, compared: rows.tables, mismatched: 0 });
+    });
+
+    it("changes nothing but the load balancer to move traffic", () => {
+      const { cutover } = world.report();
+      assert.deepEqual(
+        cutover.plan.map((urn) => urn.split("::").at(-1)),
+        ["traffic-load-balancer"],
+      );
+    });
+
+    it("fails no request of the users, and holds only writes", () => {
+      const { users } = world.report();
+      assert.equal(users.failed, 0);
+      assert.ok(users.requests > 500, `${users.requests} requests`);
+      assert.ok(users.held > 0 && users.held < users.requests / 4, `${users.held} held of ${users.requests}`);
+    });
+
+    it("counts what the rollback left on green", () => assert.ok(world.report().writesLost > 0));
+
+    it("leaves no secret in the clear", () => assert.deepEqual(world.report().leaks, []));
+
+    it("ends on green", async () => {
+      const { weight, publicName, blue, green } = JSON.parse(must(await world.bascule("status", "--json")).stdout);
+      assert.deepEqual(
+        { weight, side: publicName.side, blue: blue.status, green: green.status },
+        { weight: 100, side: "green", blue: 200, green: 200 },
+      );
+    });
+  });
+
+  describe("what it refuses", () => {
+    it("a copy onto a green that takes traffic", async () => {
+      const { code, stderr } = await world.bascule("copy");
+      assert.equal(code, 30);
+      assert.match(
+        stderr,
+        /green takes traffic \(weight 100\).*\n {2}next: go back first: bascule rollback --stack local/,
+      );
+    });
+
+    it("a cutover with a steering the stack does not have", async () => {
+      const { code, stderr } = await world.bascule("cutover", "--steering", "record", "--yes");
+      assert.equal(code, 30);
+      assert.match(stderr, /deployed with steering 'load-balancer', not 'record'/);
+    });
+
+    it("a second cutover", async () => {
+      const { code, stderr } = await world.bascule("cutover", "--yes");
+      assert.equal(code, 30);
+      assert.match(stderr, /the weight is already 100/);
+    });
+
+    it("a rollback while blue is down", async () => {
+      const { servers = [] } = await world.hetzner("GET", "servers?name=blue");
+      await world.hetzner("POST", `servers/${servers[0]?.id}/actions/poweroff`);
+      const { code, stderr } = await world.bascule("rollback");
+      await world.hetzner("POST", `servers/${servers[0]?.id}/actions/poweron`);
+      assert.equal(code, 30);
+      assert.match(stderr, /blue at [\d.]+ is not fit to take traffic/);
+      assert.equal(world.weight(), 100);
+      await until(
+        "blue is back",
+        60,
+        async () => JSON.parse((await world.bascule("status", "--json")).stdout).blue.status === 200,
+      );
+    });
+
+    it("a move whose preview would replace the server, naming its URN", async () => {
+      must(await world.pulumi("config", "set", "--path", "bascule:server.location", "nbg1"));
+      const { code, stderr } = await world.bascule("rollback");
+      must(await world.pulumi("config", "set", "--path", "bascule:server.location", "fsn1"));
+      assert.equal(code, 30);
+      assert.match(stderr, /would replace urn:pulumi:local::bascule::\S+\$hcloud:index\/server:Server::green-server/);
+      assert.equal(world.weight(), 100);
+    });
+
+    it("a wrong API token, before anything changes", async () => {
+      const { stdout } = must(await world.pulumi("config", "get", "hcloud:token"));
+      must(await world.pulumi("config", "set", "--secret", "hcloud:token", "x".repeat(64)));
+      const { code, stdout: out, stderr } = await world.pulumi("preview");
+      must(await world.pulumi("config", "set", "--secret", "hcloud:token", stdout.trim()));
+      assert.notEqual(code, 0);
+      assert.match(`${out}${stderr}`, /hcloud:token/);
+    });
+  });
+
+  describe("interrupted and contended", () => {
+    it("a second operation is told who holds the stack, and an interrupted one goes on when run again", async () => {
+      await world.disturb({ api: "cloudflare", method: "PUT", path: "/load_balancers/", kind: "hang" });
+      const args = [join(ROOT, "automation/bin.mjs"), "rollback", "--stack", STACK, "--cwd", world.project];
+      const first = spawn(process.execPath, args, {
+        env: { ...process.env, ...world.env },
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      let said = "";
+      first.stderr.on("data", (chunk) => {
+        said += chunk;
+      });
+      const ended = once(first, "close");
+      await until("the update is under way", 60, () => said.includes("update of 1 resource(s) ..."));
+      await until("it holds the lock", 30, () => world.isLocked());
+
+      const second = await world.bascule("rollback");
+      assert.equal(second.code, 40, second.stderr);
+      assert.match(second.stderr, /stack 'local' is locked by \S+@\S+ \(process \d+\) since \d{4}-/);
+
+      first.kill("SIGTERM");
+      const [code] = await ended;
+      assert.equal(code, 130, said);
+      await world.disturb(null);
+      must(await world.bascule("rollback"));
+      assert.equal(world.weight(), 0);
+    });
+
+    it("a copy that finds no room says how much is missing, and runs again once there is some", async () => {
+      const name = await greenContainer(world);
+      must(await run("docker", ["exec", name, "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/var/tmp"]));
+      const full = await world.bascule("copy", "--discard-green-writes");
+      must(await run("docker", ["exec", name, "umount", "/var/tmp"]));
+      assert.equal(full.code, 1);
+      assert.match(full.stderr, /takes \d+ bytes; .* needs twice that on green and \d+ are free/);
+      must(await world.bascule("copy", "--discard-green-writes"));
+    });
+  });
+
+  describe("plain pulumi", () => {
+    it("refreshes to no changes", async () => {
+      await world.refreshEnvironment();
+      const { stdout } = must(await world.pulumi("refresh", "--yes", "--skip-preview"));
+      assert.match(stdout, /\d+ unchanged/);
+      assert.doesNotMatch(stdout, /deleted|created/);
+    });
+
+    it("destroys everything it made and nothing else", async () => {
+      must(await world.pulumi("destroy", "--yes", "--skip-preview"));
+      const left = async (path: string, key: string) =>
+        ((await world.hetzner("GET", path))[key] ?? []).map(({ name }) => name);
+      assert.deepEqual(await left("servers", "servers"), ["blue"]);
+      assert.deepEqual(await left("firewalls", "firewalls"), []);
+      assert.deepEqual(await left("networks", "networks"), []);
+      const [zone] = await world.cloudflare("zones?name=girlycrea.test");
+      assert.deepEqual(await world.cloudflare(`zones/${zone?.id}/load_balancers`), []);
+      assert.deepEqual(
+        (await world.cloudflare(`zones/${zone?.id}/dns_records`)).map(({ name }) => name),
+        ["shop.girlycrea.test"],
+      );
+      const containers = must(
+        await run("docker", [
+          "ps",
+          "-a",
+          "--filter",
+          `label=localcloud.instance=${world.instance}`,
+          "--format",
+          "{{.Names}}",
+        ]),
+      );
+      assert.deepEqual(
+        containers.stdout
+          .trim()
+          .split("\n")
+          .filter((name) => name.includes("-server-")).length,
+        1,
+      );
+    });
+  });
+
+  describe("with steering 'record'", () => {
+    const recordContent = async () => {
+      const [zone] = await world.cloudflare("zones?name=girlycrea.test");
+      const [record] = await world.cloudflare(`zones/${zone?.id}/dns_records?type=A&name=shop.girlycrea.test`);
+      return record?.content;
+    };
+
+    it("adopts the record that exists, moves it and moves it back", async () => {
+      const before = await recordContent();
+      must(await world.pulumi("config", "set", "--path", "bascule:traffic.steering", "record"));
+      must(await world.bascule("adopt"));
+      must(await world.pulumi("up", "--yes", "--skip-preview"));
+      const { plan } = JSON.parse(
+        must(await world.bascule("cutover", "--steering", "record", "--yes", "--json")).stdout,
+      );
+      assert.deepEqual(plan.length, 1);
+      assert.match(plan[0], /DnsRecord::traffic-record$/);
+      const green = await recordContent();
+      assert.notEqual(green, before);
+      must(await world.bascule("rollback"));
+      assert.equal(await recordContent(), before);
+    });
+  });
+});
+
+async function greenContainer(world: World): Promise<string> {
+  const { servers = [] } = await world.hetzner("GET", "servers");
+  const green = servers.find(({ name }) => name !== "blue");
+  return `lc-${world.instance}-server-${green?.id}`;
+}
