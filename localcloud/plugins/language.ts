@@ -35,8 +35,18 @@ interface Caller {
 }
 
 /** The handlers of the language host. */
-export function languageHandlers(version: string, activity: Activity): UntypedServiceImplementation {
+export function languageHandlers(
+  version: string,
+  activity: Activity,
+  ending: AbortSignal,
+): UntypedServiceImplementation {
   const callers = new Map<string, Caller>();
+  const stop = ({ children }: Caller) => {
+    for (const child of children) interrupt(child);
+  };
+  ending.addEventListener("abort", () => {
+    for (const caller of callers.values()) stop(caller);
+  });
   const callerOf = (peer: string): Caller => {
     const caller = callers.get(peer) ?? { engine: "", children: new Set<ChildProcess>() };
     callers.set(peer, caller);
@@ -54,7 +64,7 @@ export function languageHandlers(version: string, activity: Activity): UntypedSe
     }),
     run: unary(activity, async (request: RunRequest, peer) => runProgram(request, callerOf(peer))),
     cancel: unary(activity, async (_: emptyPb.Empty, peer) => {
-      for (const child of callerOf(peer).children) interrupt(child);
+      stop(callerOf(peer));
       return new emptyPb.Empty();
     }),
     getRequiredPackages: unary(activity, async (request: GetRequiredPackagesRequest) => {

@@ -21,6 +21,7 @@ export interface PluginOptions {
 /** Serves until SIGTERM, SIGINT or idleness; prints where, once ready. */
 export async function runPlugins({ idleSeconds, json = false }: PluginOptions = {}): Promise<void> {
   const activity = new Activity();
+  const ending = new AbortController();
   const served: Served[] = [];
   const names: string[] = [];
   const used = new Set<Provider<unknown>>();
@@ -32,15 +33,19 @@ export async function runPlugins({ idleSeconds, json = false }: PluginOptions = 
     };
     const server = await serve(
       providerGrpc.ResourceProviderService,
-      providerHandlers({ name, version }, noted, activity),
+      providerHandlers({ name, version }, noted, activity, ending.signal),
     );
     served.push(server);
     names.push(`${name}:${server.port}`);
   }
-  const language = await serve(languageGrpc.LanguageRuntimeService, languageHandlers(LANGUAGE_VERSION, activity));
+  const language = await serve(
+    languageGrpc.LanguageRuntimeService,
+    languageHandlers(LANGUAGE_VERSION, activity, ending.signal),
+  );
   served.push(language);
   announce(names.join(","), `nodejs:${language.port}`, json);
-  await ending(activity, idleSeconds);
+  await untilEnd(activity, idleSeconds);
+  ending.abort(new Error("the plugins were told to end"));
   for (const server of served) server.close();
   for (const provider of used) await provider.close?.();
 }
@@ -61,7 +66,7 @@ const QUIET_MS = 2000;
  * Ctrl-C reaches this process together with the engine, which still has to wind up what it began: so SIGINT waits until the
  * calls have ceased. SIGTERM, or a second SIGINT, ends at once.
  */
-function ending(activity: Activity, idleSeconds: number | undefined): Promise<void> {
+function untilEnd(activity: Activity, idleSeconds: number | undefined): Promise<void> {
   return new Promise((resolve) => {
     let limit = idleSeconds === undefined ? Number.POSITIVE_INFINITY : idleSeconds * 1000;
     let interrupted = false;

@@ -30,8 +30,9 @@ export function providerHandlers<C>(
   { name, version }: { name: string; version: string },
   load: () => Promise<Provider<C>>,
   activity: Activity,
+  ending: AbortSignal,
 ): UntypedServiceImplementation {
-  const served = new Served(name, load);
+  const served = new Served(name, load, ending);
   return {
     handshake: unary(activity, served.handshake),
     attach: unary(activity, served.attach),
@@ -63,11 +64,12 @@ export function providerHandlers<C>(
 class Served<C> {
   readonly #name: string;
   readonly #load: () => Promise<Provider<C>>;
-  readonly #sessions = new Sessions<C>();
+  readonly #sessions: Sessions<C>;
 
-  constructor(name: string, load: () => Promise<Provider<C>>) {
+  constructor(name: string, load: () => Promise<Provider<C>>, ending: AbortSignal) {
     this.#name = name;
     this.#load = load;
+    this.#sessions = new Sessions<C>(ending);
   }
 
   async #resource(type: string): Promise<{ provider: Provider<C>; resource: Resource<C> }> {

@@ -12,7 +12,13 @@ import { Refusal } from "./grpc.ts";
 export class Session<C> {
   client: C | undefined;
   readonly #abort = new AbortController();
+  readonly #signal: AbortSignal;
   #engine: EngineLog | undefined;
+
+  /** `ending` stops everything under way when the process ends. */
+  constructor(ending: AbortSignal) {
+    this.#signal = AbortSignal.any([this.#abort.signal, ending]);
+  }
 
   /** The address where the engine takes log lines. */
   attach(address: string): void {
@@ -34,7 +40,7 @@ export class Session<C> {
     }
     return {
       client: this.client,
-      signal: this.#abort.signal,
+      signal: this.#signal,
       urn,
       name: urn.split("::").at(-1) ?? "",
       log: (severity, message) => this.#engine?.(severity, message, urn),
@@ -46,9 +52,14 @@ export class Session<C> {
 /** Sessions by connection. A new handshake on a port seen before is a new connection. */
 export class Sessions<C> {
   readonly #byPeer = new Map<string, Session<C>>();
+  readonly #ending: AbortSignal;
+
+  constructor(ending: AbortSignal) {
+    this.#ending = ending;
+  }
 
   begin(peer: string): Session<C> {
-    const session = new Session<C>();
+    const session = new Session<C>(this.#ending);
     this.#byPeer.set(peer, session);
     return session;
   }
