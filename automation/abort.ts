@@ -49,6 +49,23 @@ export function trapSignals(say: (line: string) => void): Interruption {
   };
 }
 
+/**
+ * For verbs with nothing to wind up: a signal ends them at once, and what they hold is let go on the way out.
+ * @returns takes the traps away again
+ */
+export function exitOnSignals(say: (line: string) => void): () => void {
+  const stop = (name: NodeJS.Signals) => {
+    say(`${name}: stopped; what already runs on a server goes on there`);
+    process.exit(EXIT.interrupted);
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  return () => {
+    process.off("SIGINT", stop);
+    process.off("SIGTERM", stop);
+  };
+}
+
 /** For moves that must not be stopped half-way: the way back of a failed step. */
 export const uninterruptible: Interruption = {
   signal: new AbortController().signal,

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { trapSignals } from "./abort.ts";
+import { exitOnSignals, type Interruption, trapSignals } from "./abort.ts";
 import { adopt } from "./adopt.ts";
 import { copy } from "./copy.ts";
 import { cutover } from "./cutover.ts";
@@ -38,15 +38,23 @@ function verb(name: string, summary: string, example: string): Command {
     .addHelpText("after", `\nExample:\n  $ ${example}`);
 }
 
-/** Opens the stack, runs one operation, prints its result, and closes what was opened, however it ends. */
+/**
+ * Opens the stack, runs one operation, prints its result, and closes what was opened, however it ends. A signal ends it at once,
+ * unless it asks to be told of signals by calling `interruption`.
+ */
 async function operate<T>(
   options: CommonOptions,
-  run: (session: Session, report: Report) => Promise<T>,
+  run: (session: Session, report: Report, interruption: () => Interruption) => Promise<T>,
 ): Promise<void> {
   const report = createReport(false);
+  const letGo = exitOnSignals(report.line);
+  const interruption = () => {
+    letGo();
+    return trapSignals(report.line);
+  };
   const session = await openSession({ ...options, cwd: resolve(options.cwd) }, report);
   try {
-    const result = await run(session, report);
+    const result = await run(session, report, interruption);
     process.stdout.write(`${options.json ? JSON.stringify(result) : JSON.stringify(result, null, 2)}\n`);
   } finally {
     session.close();
@@ -54,7 +62,7 @@ async function operate<T>(
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`'${text}' is not a whole number.`);
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError(`'${text}' is not a whole number above 0.`);
   return Number(text);
 }
 
@@ -92,8 +100,8 @@ verb(
   .option("--steps <weights>", "weights on the way, e.g. 10,50,100", (text) => text.split(",").map(Number))
   .option("-y, --yes", "do not ask", false)
   .action((options: CommonOptions & { steering?: "load-balancer" | "record"; steps?: number[]; yes: boolean }) =>
-    operate(options, (session, report) =>
-      cutover(session, { ...options, interruption: trapSignals(report.line) }, report),
+    operate(options, (session, report, interruption) =>
+      cutover(session, { ...options, interruption: interruption() }, report),
     ),
   );
 
@@ -102,7 +110,7 @@ verb(
   "Redeploy the traffic configuration from before the last cutover.",
   "npx bascule rollback --stack prod",
 ).action((options: CommonOptions) =>
-  operate(options, (session, report) => rollback(session, trapSignals(report.line), report)),
+  operate(options, (session, report, interruption) => rollback(session, interruption(), report)),
 );
 
 verb(

@@ -9,6 +9,8 @@ import { type CopyTarget, compareJob, copyJob } from "../migration/copy/job.ts";
 import { OperatorError, refusal } from "./errors.ts";
 import { deployedWeight } from "./flip.ts";
 import { openHost, runJob } from "./host.ts";
+import { stackOutputs } from "./outputs.ts";
+import { createProber } from "./probe.ts";
 import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
 
@@ -30,13 +32,7 @@ export interface CopyResult extends Comparison {
  */
 export async function copy(session: Session, options: CopyOptions, report: Report): Promise<CopyResult> {
   const url = blueUrl(session);
-  const weight = deployedWeight(session);
-  if (weight > 0) {
-    throw refusal(
-      `green takes traffic (weight ${weight}); a copy would overwrite what its users wrote`,
-      `go back first: bascule rollback --stack ${session.stack.name}`,
-    );
-  }
+  await refuseUnderTraffic(session);
   const started = performance.now();
   const host = await openHost(session);
   try {
@@ -69,13 +65,37 @@ function blueUrl(session: Session): string {
   if (blueDatabaseUrl !== undefined) return blueDatabaseUrl;
   throw new OperatorError(
     "bascule:blueDatabaseUrl is not set, so there is no database to copy from",
-    `pulumi config set --secret bascule:blueDatabaseUrl 'postgresql://user:password@host:5432/database' --stack ${session.stack.name}`,
+    `write postgresql://user:password@host:5432/database into a file, then: pulumi config set --secret bascule:blueDatabaseUrl --stack ${session.stack.name} < FILE`,
   );
 }
 
 function target(session: Session): CopyTarget {
   const { database, role } = session.settings.postgres;
   return { database, role };
+}
+
+const NEW_REQUESTS = 24;
+
+/**
+ * Asks the stack file, the last deployment and the public name: a file may have been edited, and an update broken off after it had
+ * moved traffic. A name that does not answer at all is no reason against a copy.
+ */
+async function refuseUnderTraffic(session: Session): Promise<void> {
+  const weight = Math.max(deployedWeight(session), (await stackOutputs(session.stack)).weight);
+  if (weight > 0) {
+    throw refusal(
+      `green takes traffic (weight ${weight}); a copy would overwrite what its users wrote`,
+      `go back first: bascule rollback --stack ${session.stack.name}`,
+    );
+  }
+  const prober = createProber(session.settings);
+  const answers = await Promise.all(Array.from({ length: NEW_REQUESTS }, () => prober.probe()));
+  const green = answers.filter(({ side }) => side === "green").length;
+  if (green === 0) return;
+  throw refusal(
+    `green answers ${green} of ${NEW_REQUESTS} new requests although the weight is 0; a copy would overwrite what its users wrote`,
+    `bring traffic back to blue first: pulumi up --stack ${session.stack.name}`,
+  );
 }
 
 async function refuseToOverwrite(session: Session, report: Report): Promise<void> {

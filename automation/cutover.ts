@@ -87,6 +87,8 @@ function planSteps(session: Session, from: number, options: CutoverOptions): num
   const wrong = steps.find((weight) => !Number.isInteger(weight) || weight < 0 || weight > 100);
   if (wrong !== undefined)
     throw refusal(`--steps has ${wrong}; a weight is a whole number from 0 to 100`, "for example --steps 10,50,100");
+  if (steps.some((weight, index) => weight <= (steps[index - 1] ?? -1)))
+    throw refusal(`--steps ${steps.join(",")} does not rise; a cutover only goes up`, "for example --steps 10,50,100");
   if (steering === "record" && steps.some((weight) => weight !== 100)) {
     throw refusal(
       `--steps ${steps.join(",")} needs steering 'load-balancer'; one DNS record carries only 0 or 100`,
@@ -106,10 +108,9 @@ async function ask(session: Session, from: number, steps: number[], plan: string
   if (!process.stdin.isTTY)
     throw refusal("a cutover asks before it moves traffic, and there is no terminal to ask", "run it with --yes");
   process.stderr.write(`These resources change, and nothing else:\n  ${plan.join("\n  ")}\n`);
-  return confirm({
-    message: `Move ${session.settings.domain} from weight ${from} to ${steps.join(", ")}?`,
-    default: false,
-  });
+  const message = `Move ${session.settings.domain} from weight ${from} to ${steps.join(", ")}?`;
+  // On stderr: stdout is for the result.
+  return confirm({ message, default: false }, { output: process.stderr });
 }
 
 async function takeBack(

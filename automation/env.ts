@@ -5,6 +5,7 @@ import { z } from "zod";
 import { OperatorError, refusal } from "./errors.ts";
 import { stackFolder } from "./folders.ts";
 import { holdForward } from "./forward.ts";
+import { endHelper, helperLives } from "./helper-process.ts";
 import type { Report } from "./report.ts";
 import { engineEnvironment, openStackSession, type SessionOptions } from "./session.ts";
 import { isLocal, openStackFile } from "./stack-file.ts";
@@ -26,16 +27,22 @@ type Helpers = z.infer<typeof helpersSchema>;
 export async function stackEnvironment(options: SessionOptions, report: Report): Promise<Record<string, string>> {
   const file = join(stackFolder(options.cwd, options.stack), `environment-${options.plugins}.json`);
   const known = readHelpers(file);
-  const helpers = known?.standIns && alive(known.standIns) ? known : await startEngineHelpers(options, report);
-  if (helpers.forward === undefined || !alive(helpers.forward))
+  const write = (helpers: Helpers) => writeFileSync(file, JSON.stringify(helpers), { mode: 0o600 });
+  const helpers =
+    known?.standIns && helperLives(known.standIns)
+      ? known
+      : { ...(await startEngineHelpers(options, report)), forward: known?.forward };
+  // Before anything else may fail: a helper nobody has written down is a helper nobody ends.
+  write(helpers);
+  if (isLocal(openStackFile(options.cwd, options.stack))) await ensureStack(options, helpers.variables);
+  if (helpers.forward === undefined || !helperLives(helpers.forward))
     helpers.forward = await openWay(options, helpers, report);
-  writeFileSync(file, JSON.stringify(helpers), { mode: 0o600 });
+  write(helpers);
   return helpers.variables;
 }
 
 async function startEngineHelpers(options: SessionOptions, report: Report): Promise<Helpers> {
   const { variables, standIns } = await engineEnvironment(options, report, IDLE_SECONDS);
-  if (isLocal(openStackFile(options.cwd, options.stack))) await ensureStack(options, variables);
   return { variables, standIns: standIns?.pid };
 }
 
@@ -66,8 +73,7 @@ export function forgetLocalStack(options: SessionOptions): void {
   const folder = stackFolder(options.cwd, options.stack);
   for (const name of readdirSync(folder).filter((entry) => entry.startsWith("environment-"))) {
     const helpers = readHelpers(join(folder, name));
-    for (const pid of [helpers?.standIns, helpers?.forward])
-      if (pid !== undefined && alive(pid)) process.kill(pid, "SIGTERM");
+    for (const pid of [helpers?.standIns, helpers?.forward]) endHelper(pid);
   }
   rmSync(folder, { recursive: true, force: true });
   file.dropEncryption();
@@ -75,14 +81,6 @@ export function forgetLocalStack(options: SessionOptions): void {
 
 function readHelpers(file: string): Helpers | null {
   return existsSync(file) ? helpersSchema.parse(JSON.parse(readFileSync(file, "utf8"))) : null;
-}
-
-function alive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 async function ensureStack(options: SessionOptions, variables: Record<string, string>): Promise<void> {

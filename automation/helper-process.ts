@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { helperLog } from "./folders.ts";
 
@@ -9,6 +10,24 @@ export interface HelperProcess {
   /** Where it writes what goes wrong. */
   log: string;
 }
+
+/** Ends a helper; it may have ended by itself, and its number may be another program's by now. */
+export function endHelper(pid: number | undefined): void {
+  if (pid !== undefined && helperLives(pid)) process.kill(pid, "SIGTERM");
+}
+
+/** Whether a helper still runs, by what the kernel says it was started with; its number alone is soon somebody else's. */
+export function helperLives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    const started = `/proc/${pid}/cmdline`;
+    return !existsSync("/proc/self/cmdline") || HELPERS.test(readFileSync(started, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+const HELPERS = /forward-holder\.ts|localcloud\/(bin\.mjs|cli\.ts)/;
 
 /**
  * Starts a process that outlives this one and waits for its first line. It gets a process group of its own, so that a Ctrl-C of the

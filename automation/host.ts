@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +21,12 @@ export async function openHost(session: Session): Promise<Host> {
   const folder = mkdtempSync(join(tmpdir(), "bascule-ssh-"));
   const options = sshOptions(folder, outputs, session.secrets.sshPrivateKey);
   const target = `${outputs.deployUser}@${outputs.serverAddress}`;
+  const release = () => {
+    spawnSync("ssh", [...options, "-O", "exit", target], { stdio: "ignore" });
+    rmSync(folder, { recursive: true, force: true });
+  };
+  // A signal must not leave the key behind, nor the connection.
+  process.once("exit", release);
   return {
     async hostctl(args, stdin = "") {
       const command = ["sudo", "/usr/local/sbin/hostctl", ...args];
@@ -36,8 +43,8 @@ export async function openHost(session: Session): Promise<Host> {
       );
     },
     async close() {
-      await execa("ssh", [...options, "-O", "exit", target], { reject: false });
-      rmSync(folder, { recursive: true, force: true });
+      process.off("exit", release);
+      release();
     },
   };
 }

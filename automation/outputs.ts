@@ -5,6 +5,7 @@ import { OperatorError } from "./errors.ts";
 const outputsSchema = z.looseObject({
   serverAddress: z.string(),
   domain: z.string(),
+  weight: z.number(),
   deployUser: z.string(),
   hostKey: z.string(),
   forwardPort: z.number(),

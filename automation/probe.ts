@@ -116,6 +116,8 @@ export async function awaitArrival(
     result.lastError = bad[0] ? (bad[0].error ?? `status ${bad[0].status}`) : result.lastError;
     result.arrived = bad.length === 0 && (weight === 100 ? green === ROUND : weight === 0 ? green === 0 : true);
     if (result.arrived || performance.now() > end) return result;
-    await sleep(250, undefined, { signal });
+    // Not the sleep's own error, which would hide why: the reason knows the exit code and the next command.
+    signal.throwIfAborted();
+    await sleep(250);
   }
 }

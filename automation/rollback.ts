@@ -11,7 +11,7 @@ import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
 
 export interface RollbackResult extends MoveResult {
-  /** Rows that exist on green and not on blue; null when blue's database is not in the settings. */
+  /** Rows that exist on green and not on blue; null when they could not be counted. */
   writesLost: number | null;
   tablesAhead: { table: string; rows: number }[];
 }
@@ -26,7 +26,7 @@ export async function rollback(session: Session, interruption: Interruption, rep
   if (to === null || to === from) {
     throw refusal(
       `there is no cutover to go back from; the weight is ${from}`,
-      `'bascule status --stack ${session.stack.name}' shows where traffic is`,
+      `'bascule status --stack ${session.stack.name}' shows where traffic is; if a cutover was broken off, 'pulumi up --stack ${session.stack.name}' deploys weight ${from} again`,
     );
   }
   const prober = createProber(session.settings);
@@ -41,26 +41,44 @@ export async function rollback(session: Session, interruption: Interruption, rep
 
 const trafficSchema = z.looseObject({ weight: z.number() });
 
-/** The weight of the newest successful update that was not one of our own moves; null when the newest one is none of them. */
+/**
+ * The weight of the newest successful update that gave green less than it has now and was no step of a cutover. Deployments since
+ * the cutover, such as a new release, kept its weight and do not stand in the way. Null when green never had less.
+ */
 export function previousWeight(history: UpdateSummary[]): number | null {
   const updates = history.filter(({ kind, result }) => kind === "update" && result === "succeeded");
-  if (!updates[0]?.message.startsWith(CUTOVER_MESSAGE)) return null;
-  const before = updates.find(({ message }) => !message.startsWith(CUTOVER_MESSAGE));
-  const traffic = before?.config["bascule:traffic"]?.value;
+  const now = updates[0] && weightOf(updates[0]);
+  if (typeof now !== "number") return null;
+  const before = updates
+    .filter(({ message }) => !message.startsWith(CUTOVER_MESSAGE))
+    .map(weightOf)
+    .find((weight) => weight !== null && weight < now);
+  return before ?? null;
+}
+
+function weightOf({ config }: UpdateSummary): number | null {
+  const traffic = config["bascule:traffic"]?.value;
   return traffic === undefined ? null : trafficSchema.parse(JSON.parse(traffic)).weight;
 }
 
+/** Never fails: traffic is back already, and a green that is out of reach is a likely reason for the rollback. */
 async function leftBehind(
   session: Session,
   report: Report,
 ): Promise<Pick<RollbackResult, "writesLost" | "tablesAhead">> {
+  const unknown = { writesLost: null, tablesAhead: [] };
   if (session.secrets.blueDatabaseUrl === undefined) {
     report.line("bascule:blueDatabaseUrl is not set, so nobody counted what was written on green");
-    return { writesLost: null, tablesAhead: [] };
+    return unknown;
   }
-  const { blue, green } = await report.step("counting what was written on green", () =>
-    countBothSides(session, report),
-  );
+  const counts = await report
+    .step("counting what was written on green", () => countBothSides(session, report))
+    .catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      report.line(`traffic is back, but what was written on green could not be counted: ${reason}`);
+    });
+  if (!counts) return unknown;
+  const { blue, green } = counts;
   const tablesAhead = compareCounts(blue, green)
     .mismatched.map(({ table, blue: there, green: here }) => ({ table, rows: (here ?? 0) - (there ?? 0) }))
     .filter(({ rows }) => rows > 0);

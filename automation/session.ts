@@ -4,6 +4,7 @@ import { parseSettings, type Settings } from "../settings/parse.ts";
 import { ensureEngine } from "../tools/engine.ts";
 import { explain, OperatorError } from "./errors.ts";
 import { localBackend } from "./folders.ts";
+import { endHelper } from "./helper-process.ts";
 import { choosePlugins, type PluginMode, type StandIns, startStandIns } from "./plugins.ts";
 import type { Report } from "./report.ts";
 import { isLocal, openStackFile, type StackFile } from "./stack-file.ts";
@@ -54,7 +55,7 @@ export async function engineEnvironment(
   report.line(
     plugins === "official"
       ? "plugins: official"
-      : "plugins: stand-ins of the local cloud (the official ones are not here)",
+      : `plugins: stand-ins of the local cloud${options.plugins === "auto" ? " (the official ones are not here)" : ""}`,
   );
   if (plugins === "official") return { variables, plugins };
   if (!isLocal(file)) {
@@ -90,9 +91,9 @@ function localVariables(options: SessionOptions): Record<string, string> {
 /** Opens a stack that exists, with plugins of its own for as long as the session lasts. */
 export async function openSession(options: SessionOptions, report: Report): Promise<Session> {
   const environment = await engineEnvironment(options, report, 600);
-  const close = () => {
-    if (environment.standIns) process.kill(environment.standIns.pid, "SIGTERM");
-  };
+  const close = () => endHelper(environment.standIns?.pid);
+  // Also where a signal ends this process in the middle of something.
+  process.once("exit", close);
   try {
     return { ...(await openStackSession(options, environment.variables)), close };
   } catch (error) {

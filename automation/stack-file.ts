@@ -62,5 +62,11 @@ export function openStackFile(projectFolder: string, stack: string): StackFile {
 /** A stack on the local cloud: its Hetzner endpoint is on loopback. Decides backend, passphrase and plugins. */
 export function isLocal(file: StackFile): boolean {
   const endpoint = file.get("hcloud:endpoint");
-  return typeof endpoint === "string" && ["127.0.0.1", "localhost", "[::1]"].includes(new URL(endpoint).hostname);
+  if (typeof endpoint !== "string") return false;
+  const address = URL.parse(endpoint);
+  if (address) return ["127.0.0.1", "localhost", "[::1]"].includes(address.hostname);
+  throw new OperatorError(
+    `hcloud:endpoint: got "${endpoint}", which is no URL`,
+    "pulumi config set hcloud:endpoint https://api.hetzner.cloud/v1, or remove it: pulumi config rm hcloud:endpoint",
+  );
 }

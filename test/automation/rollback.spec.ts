@@ -37,6 +37,21 @@ describe("the configuration a rollback goes back to", () => {
     assert.equal(previousWeight(history), 0);
   });
 
+  it("is found behind what was deployed since, which kept green's share", () => {
+    const history = [update("release 42", 100), update("bascule cutover: 100", 100), update("", 0)];
+    assert.equal(previousWeight(history), 0);
+  });
+
+  it("never gives green more, whatever it once had", () => {
+    const history = [
+      update("bascule rollback: 0", 0),
+      update("release 42", 100),
+      update("bascule cutover: 100", 100),
+      update("", 0),
+    ];
+    assert.equal(previousWeight(history), null);
+  });
+
   it("does not exist right after a rollback, nor on a fresh stack", () => {
     assert.equal(
       previousWeight([update("bascule rollback: 0", 0), update("bascule cutover: 100", 100), update("", 0)]),
