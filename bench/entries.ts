@@ -6,7 +6,7 @@ import Docker from "dockerode";
 import { bascule } from "../examples/girlycrea/run/clearing.ts";
 import { createCommands } from "../examples/girlycrea/run/commands.ts";
 import { ROOT, STACK, separateProject } from "../examples/girlycrea/run/place.ts";
-import { type Say, timed, withScene } from "./scene.ts";
+import { type Choice, endOnSignals, type Say, timed, withScene } from "./scene.ts";
 
 export interface Figure {
   value: number | string;
@@ -16,7 +16,7 @@ export interface Figure {
 /** One measurement: a sentence for `--help`, and the figures with their units. */
 export interface Entry {
   about: string;
-  run(say: Say, options: { steering: string }): Promise<Record<string, Figure>>;
+  run(say: Say, choice: Choice): Promise<Record<string, Figure>>;
 }
 
 const seconds = (value: number): Figure => ({ value, unit: "s" });
@@ -24,8 +24,8 @@ const seconds = (value: number): Figure => ({ value, unit: "s" });
 export const entries: Record<string, Entry> = {
   up: {
     about: "pulumi up of a bare single VPS, a no-change up, a preview",
-    run: (say) =>
-      withScene("up", "settings", "load-balancer", say, async ({ journey: { stack } }) => {
+    run: (say, choice) =>
+      withScene("up", "settings", { ...choice, steering: "load-balancer" }, say, async ({ journey: { stack } }) => {
         const up = () => stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
         return {
           firstUpSeconds: seconds(await timed(up)),
@@ -36,13 +36,14 @@ export const entries: Record<string, Entry> = {
   },
   flip: {
     about: "a weight change from command to all new requests on the other side, with users on it",
-    run: (say, { steering }) =>
-      withScene("flip", "up", steering, say, async ({ place, commands, journey }) => {
-        const args = ["cutover", "--stack", STACK, "--steps", "100", "--yes", "--json"];
+    // From the copy on: on a green without data every user would fail, whatever the flip did.
+    run: (say, choice) =>
+      withScene("flip", "copy", choice, say, async ({ place, commands, journey }) => {
+        const args = ["cutover", "--stack", STACK, "--plugins", choice.plugins, "--steps", "100", "--yes", "--json"];
         const flip = await timed(() => bascule(commands, place, args, say));
         const { requests, failed } = await journey.users.stop();
         return {
-          steering: { value: steering, unit: "" },
+          steering: { value: choice.steering, unit: "" },
           seconds: seconds(flip),
           failedRequests: { value: failed, unit: "requests" },
           requests: { value: requests, unit: "requests" },
@@ -51,24 +52,25 @@ export const entries: Record<string, Entry> = {
   },
   memory: {
     about: "resident memory of the local cloud's daemon, and of the servers of a whole run",
-    run: (say) =>
-      withScene("memory", "up", "load-balancer", say, async ({ place, journey }) => ({
+    run: (say, choice) =>
+      withScene("memory", "up", { ...choice, steering: "load-balancer" }, say, async ({ place, journey }) => ({
         daemonMiB: { value: await daemonMemory(place.instance, journey.cloud.memoryMiB), unit: "MiB" },
         serversMiB: { value: await serverMemory(place.instance), unit: "MiB" },
       })),
   },
   start: {
     about: "a whole npm start with warm caches",
-    async run(say) {
+    async run(say, { plugins }) {
       const folder = await mkdtemp(join(tmpdir(), "bascule-bench-"));
       const commands = createCommands();
+      endOnSignals(commands, say);
       const where = ["--name", "bench-start", "--project", separateProject(join(folder, "project"))];
+      const script = (name: string) => join(ROOT, "examples/girlycrea", name);
+      const start = [script("start.ts"), ...where, "--plugins", plugins];
       try {
-        const script = (name: string) => join(ROOT, "examples/girlycrea", name);
-        const warm = await timed(() => commands.run(process.execPath, [script("start.ts"), ...where], { onLine: say }));
-        await commands.run(process.execPath, [script("stop.ts"), ...where]);
-        return { warmSeconds: seconds(warm) };
+        return { warmSeconds: seconds(await timed(() => commands.run(process.execPath, start, { onLine: say }))) };
       } finally {
+        await commands.run(process.execPath, [script("stop.ts"), ...where]);
         rmSync(folder, { recursive: true, force: true });
       }
     },

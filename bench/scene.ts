@@ -15,18 +15,41 @@ export interface Scene {
   journey: Journey;
 }
 
+/** What the operator may choose for a measurement. */
+export interface Choice {
+  steering: string;
+  plugins: string;
+}
+
+/**
+ * Makes Ctrl-C end what runs, and with it the measurement, whose own clearing up follows. The commands are in process groups of
+ * their own and would not hear of it.
+ */
+export function endOnSignals(commands: Commands, say: Say): AbortSignal {
+  const stopping = new AbortController();
+  const stop = (name: NodeJS.Signals) => {
+    if (stopping.signal.aborted) return;
+    say(`${name}: stopping, and removing what was made ...`);
+    stopping.abort(new Error("stopped by the operator; nothing was measured"));
+    void commands.interrupt();
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  return stopping.signal;
+}
+
 /** Plays the journey up to and including a step, lets `measure` work on it, and removes everything, also after an error. */
 export async function withScene<T>(
   name: string,
   last: string,
-  steering: string,
+  choice: Choice,
   say: Say,
   measure: (scene: Scene) => Promise<T>,
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "bascule-bench-"));
   const place = placeOf(`bench-${name}`, separateProject(join(folder, "project")));
   const commands = createCommands();
-  const journey = new Journey(place, { steering, rate: 20, plugins: "auto" }, commands, new AbortController().signal);
+  const journey = new Journey(place, { ...choice, rate: 20 }, commands, endOnSignals(commands, say));
   try {
     await journey.playUntil(last, say);
     return await measure({ place, commands, journey });

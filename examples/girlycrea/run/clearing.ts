@@ -27,8 +27,8 @@ export async function clear(place: Place, commands: Commands, say: (line: string
       onLine: say,
     });
   });
-  restoreStackFile(place);
-  forget(place);
+  await attempt("stack file", async () => restoreStackFile(place));
+  await attempt("files", async () => forget(place));
   if (problems.length > 0) throw new Error(`not everything could be removed:\n${problems.join("\n")}`);
 }
 
@@ -50,9 +50,8 @@ export function usersPidFile(place: Place): string {
 
 function stopUsers(place: Place): void {
   if (!existsSync(usersPidFile(place))) return;
-  try {
-    process.kill(Number(readFileSync(usersPidFile(place), "utf8")), "SIGTERM");
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
-  }
+  const pid = Number(readFileSync(usersPidFile(place), "utf8"));
+  const started = `/proc/${pid}/cmdline`;
+  // They may have ended by themselves, and their number be another program's by now.
+  if (existsSync(started) && readFileSync(started, "utf8").includes("users/main.ts")) process.kill(pid, "SIGTERM");
 }

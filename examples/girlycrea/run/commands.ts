@@ -9,6 +9,17 @@ export interface Commands {
   interrupt(): Promise<void>;
 }
 
+/** The same commands for work that may be stopped: from then on nothing new is started, whatever step it is in. */
+export function stoppable(commands: Commands, signal: AbortSignal): Commands {
+  return {
+    ...commands,
+    async run(file, args, options) {
+      signal.throwIfAborted();
+      return commands.run(file, args, options);
+    },
+  };
+}
+
 export interface RunOptions {
   cwd?: string;
   env?: Record<string, string>;
@@ -19,7 +30,23 @@ export interface RunOptions {
   progressOnStdout?: boolean;
 }
 
+/** What it started itself would go on without it. */
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
 const KEPT_LINES = 40;
+
+/** What a shell that has evaluated `bascule env` holds would lead the run to another stack's state, key and plugins. */
+const OF_ANOTHER_STACK = /^PULUMI_(BACKEND_URL|CONFIG_PASSPHRASE|STACK|DEBUG_|DISABLE_AUTOMATIC_)/;
+
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OF_ANOTHER_STACK.test(name)));
+}
 
 export function createCommands(): Commands {
   const running = new Set<ChildProcess>();
@@ -27,7 +54,7 @@ export function createCommands(): Commands {
     async run(file, args, options = {}) {
       const child = spawn(file, args, {
         cwd: options.cwd,
-        env: { ...process.env, ...options.env },
+        env: { ...ownEnvironment(), ...options.env },
         stdio: ["pipe", "pipe", "pipe"],
         detached: true,
       });
@@ -50,18 +77,18 @@ export function createCommands(): Commands {
       child.stdin.end(options.stdin ?? "");
       const code = await new Promise<number | null>((resolve, reject) =>
         child.once("error", reject).once("close", resolve),
-      );
-      running.delete(child);
+      ).finally(() => running.delete(child));
       if (code === 0) return out.join("\n");
       throw new Error(
         `'${[file.split("/").at(-1), ...args].join(" ")}' ended with exit code ${code}:\n${tail.join("\n")}`,
       );
     },
     async interrupt() {
-      const gone = [...running].map((child) => new Promise((resolve) => child.once("close", resolve)));
-      for (const child of running) child.kill("SIGINT");
+      const asked = [...running];
+      const gone = asked.map((child) => new Promise((resolve) => child.once("close", resolve)));
+      for (const child of asked) child.kill("SIGINT");
       await Promise.race([Promise.all(gone), new Promise((resolve) => setTimeout(resolve, 30_000).unref())]);
-      for (const child of running) child.kill("SIGKILL");
+      for (const child of asked) if (running.has(child)) killGroup(child);
     },
   };
 }

@@ -9,9 +9,9 @@ import { ensureEngine } from "../../../tools/engine.ts";
 import { ensureImages } from "../../../tools/images.ts";
 import { type Blue, createBlue } from "../blue/create.ts";
 import { bascule, clear } from "./clearing.ts";
-import type { Commands } from "./commands.ts";
+import { type Commands, stoppable } from "./commands.ts";
 import { type Place, rememberStackFile, STACK } from "./place.ts";
-import { type RunReport, verdict, writeReport } from "./report.ts";
+import { type Figures, noFigures, type RunReport, verdict, writeReport } from "./report.ts";
 import { filesBelow, findLeaks, secretValues, watchArguments } from "./secrets.ts";
 import {
   type Cloud,
@@ -48,8 +48,6 @@ interface Step {
   work: (say: Say) => Promise<void>;
 }
 
-type Figures = Omit<RunReport, "result" | "reasons">;
-
 /** The main job: its steps in order, what they hand on to each other, and the figures of the report. */
 export class Journey {
   readonly #place: Place;
@@ -64,12 +62,12 @@ export class Journey {
 
   readonly #signal: AbortSignal;
 
-  /** @param signal ends a build under way; everything else is a command of its own and is ended through `commands` */
+  /** @param signal ends builds and pauses and starts nothing new; a command under way is ended through `commands` */
   constructor(place: Place, options: RunOptions, commands: Commands, signal: AbortSignal) {
     this.#signal = signal;
     this.#place = place;
     this.#options = options;
-    this.#commands = commands;
+    this.#commands = stoppable(commands, signal);
     this.#figures = noFigures(options);
   }
 
@@ -102,6 +100,8 @@ export class Journey {
   tasks(): ListrTask[] {
     return this.steps().map((step) => ({
       title: step.title,
+      // Its last line stays on the screen: the address, the plugins, the figures.
+      rendererOptions: { persistentOutput: true },
       task: async (_context, task) => {
         const seconds = await this.#play(step, (line) => {
           task.output = line;
@@ -122,11 +122,21 @@ export class Journey {
   }
 
   async #play(step: Step, say: Say): Promise<number> {
+    this.#signal.throwIfAborted();
     const started = performance.now();
-    await step.work(say);
-    const seconds = Math.round((performance.now() - started) / 100) / 10;
-    this.#figures.steps.push({ name: step.title, seconds });
-    return seconds;
+    const seconds = () => Math.round((performance.now() - started) / 100) / 10;
+    try {
+      await step.work(say);
+    } catch (error) {
+      this.#figures.steps.push({ name: step.title, seconds: seconds() });
+      const reason = error instanceof Error ? error.message : String(error);
+      // Or the report of an earlier run would speak for this one.
+      if (!this.#signal.aborted) this.#write({ result: "fail", reasons: [`${step.title}: ${reason}`] });
+      throw error;
+    }
+    const took = seconds();
+    this.#figures.steps.push({ name: step.title, seconds: took });
+    return took;
   }
 
   /** The local cloud, the stack and the users, for those who measure. */
@@ -143,8 +153,16 @@ export class Journey {
   }
 
   report(): { report: RunReport; path: string } {
-    const report = { ...verdict(this.#figures), ...this.#figures };
+    return this.#write(verdict(this.#figures));
+  }
+
+  #write(outcome: Pick<RunReport, "result" | "reasons">): { report: RunReport; path: string } {
+    const report = { ...outcome, ...this.#figures };
     return { report, path: writeReport(join(this.#place.project, "reports"), report) };
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return sleep(milliseconds, undefined, { signal: this.#signal });
   }
 
   async #startCloud(say: Say): Promise<void> {
@@ -165,7 +183,7 @@ export class Journey {
 
   async #welcomeUsers(): Promise<void> {
     this.#users = startUsers(this.#place, this.cloud, DOMAIN, this.#options.rate);
-    await sleep(2_000);
+    await this.#pause(2_000);
   }
 
   async #configureGreen(say: Say): Promise<void> {
@@ -210,7 +228,7 @@ export class Journey {
   async #cutover(say: Say): Promise<void> {
     const { seconds, plan } = moveSchema.parse(JSON.parse(await this.#bascule(["cutover", "--yes", "--json"], say)));
     this.#figures.cutover = { seconds, plan };
-    await sleep(SETTLE_MS);
+    await this.#pause(SETTLE_MS);
   }
 
   async #rollback(say: Say): Promise<void> {
@@ -223,7 +241,7 @@ export class Journey {
     this.#figures.rollback = { seconds };
     this.#figures.writesLost = onGreen.filter(({ token }) => !known.has(token)).length;
     say(`writesLost: ${this.#figures.writesLost} orders were confirmed by green and are not on blue`);
-    await sleep(SETTLE_MS);
+    await this.#pause(SETTLE_MS);
   }
 
   async #sendUsersHome(say: Say): Promise<void> {
@@ -257,24 +275,6 @@ export class Journey {
       say,
     );
   }
-}
-
-/** Figures nobody has seen yet are such that they fail the run. */
-function noFigures({ plugins, steering }: RunOptions): Figures {
-  return {
-    steps: [],
-    secondUpChanges: -1,
-    refreshChanges: -1,
-    rows: { tables: 0, compared: 0, mismatched: 0 },
-    cutover: { seconds: 0, plan: [] },
-    rollback: { seconds: 0 },
-    writesLost: -1,
-    users: { requests: 0, failed: 0, held: 0, p50: 0, p95: 0, p99: 0 },
-    secretsInClear: -1,
-    leaks: [],
-    plugins,
-    steering,
-  };
 }
 
 function made<T>(thing: T | undefined): T {

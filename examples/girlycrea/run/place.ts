@@ -16,7 +16,10 @@ export interface Place {
   stackFile: string;
 }
 
+/** @throws Error for a name that could not be an instance's: it becomes a folder that `stop` removes */
 export function placeOf(instance: string, project: string): Place {
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(instance))
+    throw new Error(`--name '${instance}': allowed are lower-case letters, digits and -`);
   const state = join(process.env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "bascule");
   return {
     instance,

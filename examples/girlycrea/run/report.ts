@@ -38,7 +38,7 @@ export interface RunReport {
  * A run passes only when each of these was seen; a figure that is missing counts against it.
  * `writesLost` does not fail a run: this version does not carry data back and says so.
  */
-export function verdict(report: Omit<RunReport, "result" | "reasons">): Pick<RunReport, "result" | "reasons"> {
+export function verdict(report: Figures): Pick<RunReport, "result" | "reasons"> {
   const reasons = [
     report.secondUpChanges === 0 ? "" : `the second up changed ${report.secondUpChanges} resource(s)`,
     report.refreshChanges === 0 ? "" : `a preview with refresh would change ${report.refreshChanges} resource(s)`,
@@ -50,6 +50,27 @@ export function verdict(report: Omit<RunReport, "result" | "reasons">): Pick<Run
     report.secretsInClear === 0 ? "" : `${report.secretsInClear} secret(s) stand somewhere in the clear`,
   ].filter((reason) => reason !== "");
   return { result: reasons.length === 0 ? "pass" : "fail", reasons };
+}
+
+/** What a run has found out so far. */
+export type Figures = Omit<RunReport, "result" | "reasons">;
+
+/** Figures nobody has seen yet are such that they fail the run. */
+export function noFigures({ plugins, steering }: Pick<RunReport, "plugins" | "steering">): Figures {
+  return {
+    steps: [],
+    secondUpChanges: -1,
+    refreshChanges: -1,
+    rows: { tables: 0, compared: 0, mismatched: 0 },
+    cutover: { seconds: 0, plan: [] },
+    rollback: { seconds: 0 },
+    writesLost: -1,
+    users: { requests: 0, failed: 0, held: 0, p50: 0, p95: 0, p99: 0 },
+    secretsInClear: -1,
+    leaks: [],
+    plugins,
+    steering,
+  };
 }
 
 export function writeReport(folder: string, report: RunReport): string {

@@ -51,6 +51,8 @@ export function startUsers(place: Place, cloud: Cloud, domain: string, rate: num
   ];
   const child = spawn(process.execPath, [main, ...args], { detached: true, stdio: ["ignore", "ignore", "inherit"] });
   writeFileSync(usersPidFile(place), String(child.pid));
+  // A run that fails must end, not wait for users who never leave by themselves.
+  child.unref();
   return {
     orders: () => readOrders(join(folder, "orders.jsonl")),
     async stop() {
@@ -62,6 +64,7 @@ export function startUsers(place: Place, cloud: Cloud, domain: string, rate: num
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) throw new Error(`the users stopped by themselves with exit code ${child.exitCode}`);
+  child.ref();
   const closed = once(child, "close");
   child.kill("SIGTERM");
   await closed;
