@@ -23,7 +23,7 @@ export function readArtefact(path: string): Artefact {
     const reason = error instanceof Error ? error.message : String(error);
     throw new pulumi.RunError(
       `bascule:app.artefact: got "${path}", which cannot be read (${reason}); allowed: a gzipped tar that exists. ` +
-        "Build it (the example's: node examples/girlycrea/app/build.ts), or set another: pulumi config set --path 'bascule:app.artefact' PATH",
+        "Build it (the example's: npx node examples/girlycrea/app/build.ts), or set another: pulumi config set --path 'bascule:app.artefact' PATH",
     );
   }
 }

@@ -24,7 +24,7 @@ export function settingsTable(): string {
   return [
     "# Settings",
     "",
-    "Written by `node settings/table.ts` from `settings/`; a test fails when it is out of date. Change words there, not here.",
+    "Written by `npx node settings/table.ts` from `settings/`; a test fails when it is out of date. Change words there, not here.",
     "",
     "Objects are set field by field: `pulumi config set --path 'bascule:traffic.weight' 10`. An unknown or misspelt key is an",
     "error. Everything that is wrong is reported at once, before anything is changed.",

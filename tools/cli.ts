@@ -7,9 +7,9 @@ import { type Report, reason, ToolError } from "./report.ts";
 
 const EXAMPLES = `
 Examples:
-  node tools/cli.ts engine                 path of a Pulumi engine that fits
-  node tools/cli.ts images debian-13       build one image if it is missing
-  node tools/cli.ts containers --json      {"socket":"unix:///var/run/docker.sock","started":false}
+  npx node tools/cli.ts engine                 path of a Pulumi engine that fits
+  npx node tools/cli.ts images debian-13       build one image if it is missing
+  npx node tools/cli.ts containers --json      {"socket":"unix:///var/run/docker.sock","started":false}
 
 Exit codes: 0 ready, 1 not to be had (the message says what to run), 130 interrupted.`;
 
@@ -67,7 +67,7 @@ function imageName(text: string): ImageName {
   return name;
 }
 
-const program = new Command("node tools/cli.ts")
+const program = new Command("npx node tools/cli.ts")
   .description("What a bare machine lacks: the Pulumi engine, a Docker engine, server images, client programs.")
   .option("--json", "print the result as JSON")
   .addHelpText("after", EXAMPLES);

@@ -8,7 +8,7 @@ export async function assertEngine(): Promise<void> {
     await new Docker().ping();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new UserError(`no Docker engine answers (${reason})`, "node tools/cli.ts containers");
+    throw new UserError(`no Docker engine answers (${reason})`, "npx node tools/cli.ts containers");
   }
 }
 

@@ -45,7 +45,7 @@ export async function imageId(docker: Docker, name: string): Promise<string> {
   const images = await docker.listImages({ filters: { label: [`${IMAGE_LABEL}=${name}`] } });
   const newest = images.sort((a, b) => b.Created - a.Created)[0];
   if (newest === undefined) {
-    throw new Error(`there is no Docker image labelled ${IMAGE_LABEL}=${name}. Build it: node tools/cli.ts images`);
+    throw new Error(`there is no Docker image labelled ${IMAGE_LABEL}=${name}. Build it: npx node tools/cli.ts images`);
   }
   return newest.Id;
 }

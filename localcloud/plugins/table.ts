@@ -1,4 +1,4 @@
-/** Writes docs/plugins.md from the descriptions of the resources: `node localcloud/plugins/table.ts`. */
+/** Writes docs/plugins.md from the descriptions of the resources: `npx node localcloud/plugins/table.ts`. */
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Inputs, Lookup, Provider, Resource, Type } from "./define.ts";
@@ -10,7 +10,7 @@ Production uses the official provider plugins. Where they cannot be downloaded, 
 this project uses, over the engine's own protocol. They speak to a local cloud only: an API must be plain HTTP on this machine,
 a server or a database must be on this machine or in 198.18.0.0/15; anything else is refused.
 
-This page is written by \`node localcloud/plugins/table.ts\` from the descriptions the stand-ins work by, so it lists exactly what
+This page is written by \`npx node localcloud/plugins/table.ts\` from the descriptions the stand-ins work by, so it lists exactly what
 they accept: a resource or function that is not listed is missing, an input that is not listed is refused by name. In the tables: **bold** is required, \`↻\` replaces the resource when it
 changes (where every input does, the table says so once), \`(s)\` is kept secret whatever the program says.
 

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { validSettings } from "../settings/valid.ts";
 import { type Registration, registered } from "./mocked.ts";
 
-/** One golden file of the whole stack for each way of steering. Write them anew with: UPDATE_GOLDENS=1 npm test -- test/components */
+/** One golden file of the whole stack for each way of steering. Write them anew with: UPDATE_GOLDEN=1 npm test -- test/components */
 const cases: [file: string, traffic: Record<string, unknown>][] = [
   ["weight-0", { weight: 0 }],
   ["weight-50", { weight: 50 }],
@@ -38,7 +38,7 @@ describe("components: golden of the whole stack", () => {
       const settings = { ...validSettings, "bascule:traffic": JSON.stringify(traffic) };
       const actual = golden(await registered(settings, () => import(`../../index.ts?${name}`)));
       const file = new URL(`../golden/stack/${name}.json`, import.meta.url);
-      if (process.env.UPDATE_GOLDENS) writeFileSync(file, actual);
+      if (process.env.UPDATE_GOLDEN) writeFileSync(file, actual);
       assert.equal(actual, readFileSync(file, "utf8"));
     });
   }

@@ -22,7 +22,7 @@ class Host {
     const key = readFileSync(join(this.#folder, "id.pub"), "utf8").trim();
     const script = `mkdir -p /run/sshd /root/.ssh && echo '${key}' > /root/.ssh/authorized_keys && ssh-keygen -A && exec /usr/sbin/sshd -D`;
     const [image] = await this.#docker.listImages({ filters: { label: ["localcloud.image=debian-13"] } });
-    assert.ok(image, "the server image is there (node tools/cli.ts images)");
+    assert.ok(image, "the server image is there (npx node tools/cli.ts images)");
     this.#container = await this.#docker.createContainer({
       Image: image.Id,
       Cmd: ["/bin/sh", "-c", script],

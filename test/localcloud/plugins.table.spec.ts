@@ -5,7 +5,7 @@ import { PAGE, pluginsPage } from "../../localcloud/plugins/table.ts";
 describe("plugins: docs/plugins.md", () => {
   it("says what the stand-ins accept today", async () => {
     const written = readFileSync(PAGE, "utf8");
-    assert.equal(written, await pluginsPage(), "run: node localcloud/plugins/table.ts");
+    assert.equal(written, await pluginsPage(), "run: npx node localcloud/plugins/table.ts");
   });
 
   it("names every resource with what is missing", async () => {

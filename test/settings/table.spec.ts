@@ -17,7 +17,7 @@ const project = z.object({
 });
 
 describe("settings: what is written about them", () => {
-  it("docs/settings.md is current (else run: node settings/table.ts)", () => {
+  it("docs/settings.md is current (else run: npx node settings/table.ts)", () => {
     assert.equal(read("docs/settings.md"), settingsTable());
   });
 

@@ -12,7 +12,7 @@ function findEngine(): string {
   const cached = join(cache, "bascule/engine/3.259.0/pulumi");
   const onPath = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, "pulumi"));
   const found = [process.env.BASCULE_ENGINE ?? "", cached, ...onPath].find((path) => path !== "" && existsSync(path));
-  if (found === undefined) throw new Error("there is no engine: run 'node tools/cli.ts engine'");
+  if (found === undefined) throw new Error("there is no engine: run 'npx node tools/cli.ts engine'");
   return found;
 }
 

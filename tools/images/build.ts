@@ -34,7 +34,7 @@ export async function buildServer(
     options.signal?.throwIfAborted();
     throw new ToolError(
       `image ${recipe.name} cannot be built: mmdebstrap: ${failure}; official image: ${reason(error)}. ` +
-        "Run as root on Debian or Ubuntu: apt-get install mmdebstrap && node tools/cli.ts images",
+        "Run as root on Debian or Ubuntu: apt-get install mmdebstrap && npx node tools/cli.ts images",
     );
   }
 }
