@@ -17,18 +17,19 @@ const specSchema = z.object({
   idleSeconds: z.number(),
 });
 
+/** The kernel's own numbers for the states of a socket. */
 const ESTABLISHED = "01";
+const LISTEN = "0A";
 const POLL_SECONDS = 10;
 
-/** Whether anybody is connected to a local port; the kernel's own table, addresses and ports in hexadecimal. */
-function inUse(port: number): boolean {
+/** States of all sockets on a local port, from the kernel's own table, where addresses and ports are hexadecimal. */
+function socketStates(port: number): string[] {
   const hexPort = port.toString(16).toUpperCase().padStart(4, "0");
   return readFileSync("/proc/net/tcp", "utf8")
     .split("\n")
-    .some((line) => {
-      const [, local = "", , state] = line.trim().split(/\s+/);
-      return local.endsWith(`:${hexPort}`) && state === ESTABLISHED;
-    });
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local = ""]) => local.endsWith(`:${hexPort}`))
+    .map(([, , , state = ""]) => state);
 }
 
 const spec = specSchema.parse(JSON.parse(await text(process.stdin)));
@@ -36,8 +37,10 @@ const forward = await openForward(spec);
 process.stdout.write("open\n");
 let idle = 0;
 const timer = setInterval(() => {
-  idle = inUse(spec.localPort) ? 0 : idle + POLL_SECONDS;
-  if (idle >= spec.idleSeconds) end();
+  const states = socketStates(spec.localPort);
+  idle = states.includes(ESTABLISHED) ? 0 : idle + POLL_SECONDS;
+  // Without its client (the server was replaced, the line was cut) this process would only look like an open way.
+  if (idle >= spec.idleSeconds || !states.includes(LISTEN)) end();
 }, POLL_SECONDS * 1000);
 
 function end(): void {
