@@ -7,7 +7,7 @@ import {
 } from "../migration/copy/compare.ts";
 import { type CopyTarget, compareJob, copyJob } from "../migration/copy/job.ts";
 import { OperatorError, refusal } from "./errors.ts";
-import { deployedWeight } from "./flip.ts";
+import { wantedWeight } from "./flip.ts";
 import { openHost, runJob } from "./host.ts";
 import { stackOutputs } from "./outputs.ts";
 import { createProber } from "./probe.ts";
@@ -81,7 +81,7 @@ const NEW_REQUESTS = 24;
  * moved traffic. A name that does not answer at all is no reason against a copy.
  */
 async function refuseUnderTraffic(session: Session): Promise<void> {
-  const weight = Math.max(deployedWeight(session), (await stackOutputs(session.stack)).weight);
+  const weight = Math.max(wantedWeight(session), (await stackOutputs(session.stack)).weight);
   if (weight > 0) {
     throw refusal(
       `green takes traffic (weight ${weight}); a copy would overwrite what its users wrote`,

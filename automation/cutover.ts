@@ -1,7 +1,7 @@
 import { confirm } from "@inquirer/prompts";
 import { type Interruption, uninterruptible } from "./abort.ts";
 import { EXIT, OperatorError, refusal } from "./errors.ts";
-import { deployedWeight, type FlipOptions, type FlipResult, flip, requireArrival } from "./flip.ts";
+import { type FlipOptions, type FlipResult, flip, requireArrival } from "./flip.ts";
 import { stackOutputs } from "./outputs.ts";
 import { createProber, type Prober, requireHealthy } from "./probe.ts";
 import type { Report } from "./report.ts";
@@ -35,7 +35,7 @@ export const ROLLBACK_MESSAGE = "bascule rollback";
  * @throws OperatorError with exit 30 when refused (nothing changed), 20 when taken back
  */
 export async function cutover(session: Session, options: CutoverOptions, report: Report): Promise<MoveResult> {
-  const from = deployedWeight(session);
+  const { serverAddress, weight: from } = await stackOutputs(session.stack);
   const steps = planSteps(session, from, options);
   const to = steps.at(-1);
   if (to === undefined) {
@@ -45,7 +45,6 @@ export async function cutover(session: Session, options: CutoverOptions, report:
     );
   }
   const prober = createProber(session.settings);
-  const { serverAddress } = await stackOutputs(session.stack);
   await report.step("both sides are healthy", async () => {
     await requireHealthy(
       prober,

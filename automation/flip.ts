@@ -39,7 +39,7 @@ export async function flip(
   report: Report,
 ): Promise<FlipResult> {
   const started = performance.now();
-  const before = deployedWeight(session);
+  const before = wantedWeight(session);
   session.file.set("bascule:traffic", "weight", weight);
   let plan: string[];
   try {
@@ -57,8 +57,8 @@ export async function flip(
   return { weight, plan, seconds: Math.round((performance.now() - started) / 100) / 10, arrival };
 }
 
-/** The weight the stack file asks for. */
-export function deployedWeight(session: Session): number {
+/** The weight the stack file asks for; the deployed one is an output of the stack. */
+export function wantedWeight(session: Session): number {
   const weight = session.file.get("bascule:traffic", "weight");
   return typeof weight === "number" ? weight : session.settings.traffic.weight;
 }

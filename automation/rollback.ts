@@ -5,7 +5,8 @@ import type { Interruption } from "./abort.ts";
 import { countBothSides } from "./copy.ts";
 import { arrivalDeadline, CUTOVER_MESSAGE, type MoveResult, ROLLBACK_MESSAGE, summary } from "./cutover.ts";
 import { refusal } from "./errors.ts";
-import { deployedWeight, flip, requireArrival } from "./flip.ts";
+import { flip, requireArrival } from "./flip.ts";
+import { stackOutputs } from "./outputs.ts";
 import { createProber, requireHealthy } from "./probe.ts";
 import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
@@ -21,7 +22,7 @@ export interface RollbackResult extends MoveResult {
  * touches traffic only. Then counts what green has that blue has not: in this version data does not travel back.
  */
 export async function rollback(session: Session, interruption: Interruption, report: Report): Promise<RollbackResult> {
-  const from = deployedWeight(session);
+  const { weight: from } = await stackOutputs(session.stack);
   const to = previousWeight(await session.stack.history(100, 1));
   if (to === null || to === from) {
     throw refusal(

@@ -1,4 +1,4 @@
-import { deployedWeight } from "./flip.ts";
+import { wantedWeight } from "./flip.ts";
 import { stackOutputs } from "./outputs.ts";
 import { createProber, type ProbeResult } from "./probe.ts";
 import type { Session } from "./session.ts";
@@ -7,8 +7,10 @@ export interface StatusResult {
   stack: string;
   domain: string;
   steering: string;
-  /** What the stack file asks for. */
+  /** What the last successful update deployed. */
   weight: number;
+  /** What the stack file asks for; differs after a change that was not deployed yet, or broke off. */
+  wanted: number;
   blue: { address: string } & ProbeResult;
   green: { address: string } & ProbeResult;
   /** Who answered a new request through the public name just now. */
@@ -18,7 +20,7 @@ export interface StatusResult {
 /** Where traffic is and whether both sides could take it; changes nothing. */
 export async function status(session: Session): Promise<StatusResult> {
   const prober = createProber(session.settings);
-  const { serverAddress } = await stackOutputs(session.stack);
+  const { serverAddress, weight } = await stackOutputs(session.stack);
   const { domain, blue, traffic } = session.settings;
   const [blueProbe, greenProbe, publicName] = await Promise.all([
     prober.probeAddress(blue.address),
@@ -29,7 +31,8 @@ export async function status(session: Session): Promise<StatusResult> {
     stack: session.stack.name,
     domain,
     steering: traffic.steering,
-    weight: deployedWeight(session),
+    weight,
+    wanted: wantedWeight(session),
     blue: { address: blue.address, ...blueProbe },
     green: { address: serverAddress, ...greenProbe },
     publicName,

@@ -104,11 +104,14 @@ export class Postgres extends pulumi.ComponentResource {
     return pulumi.output(open.catch((error: unknown) => this.sayWhyClosed(forwardPort, error)));
   }
 
-  /** First and alone, as the engine repeats it inside every resource that waits for the port. */
-  private async sayWhyClosed(forwardPort: number, error: unknown): Promise<never> {
+  /**
+   * A warning and no error: traffic must move back to blue above all when this server is dead. What does need the database fails
+   * by itself on the closed port.
+   */
+  private async sayWhyClosed(forwardPort: number, error: unknown): Promise<number> {
     const reason = error instanceof Error ? error.message : String(error);
-    await pulumi.log.error(`no way to the database (bascule:postgres.forwardPort ${forwardPort}): ${reason}`);
-    throw error;
+    await pulumi.log.warn(`no way to the database (bascule:postgres.forwardPort ${forwardPort}): ${reason}`);
+    return forwardPort;
   }
 
   private createObjects(name: string, args: PostgresArgs, provider: postgresql.Provider): void {

@@ -52,9 +52,13 @@ async function main(): Promise<void> {
     stopping.abort();
     const say = (line: string) => process.stderr.write(`${line}\n`);
     say(`\n${signal}: stopping, and removing what was made ...`);
-    await commands.interrupt();
-    await clear(place, commands, () => {});
-    say("everything is gone; 'npm start' begins afresh");
+    try {
+      await commands.interrupt();
+      await clear(place, commands, () => {});
+      say("everything is gone; 'npm start' begins afresh");
+    } catch (error) {
+      say(`${error instanceof Error ? error.message : String(error)}\n'npm run stop' removes the rest`);
+    }
     process.exit(130);
   };
   process.on("SIGINT", stop);
@@ -63,6 +67,8 @@ async function main(): Promise<void> {
   try {
     await new Listr(journey.tasks(), {
       concurrent: false,
+      // Its own handlers would end the process before everything is removed.
+      registerSignalListeners: false,
       renderer: process.stdout.isTTY ? "default" : "simple",
       rendererOptions: { collapseSubtasks: false },
     }).run();

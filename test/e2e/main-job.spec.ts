@@ -146,8 +146,20 @@ describe("the main job", function () {
       const [code] = await ended;
       assert.equal(code, 130, said);
       await world.disturb(null);
-      must(await world.bascule("rollback"));
-      assert.equal(world.weight(), 0);
+    });
+
+    it("a rollback needs nothing of a green that is dead", async () => {
+      const { servers = [] } = await world.hetzner("GET", "servers");
+      const green = servers.find(({ name }) => name !== "blue")?.id;
+      await world.hetzner("POST", `servers/${green}/actions/poweroff`);
+      const { to, writesLost } = JSON.parse(must(await world.bascule("rollback", "--json")).stdout);
+      await world.hetzner("POST", `servers/${green}/actions/poweron`);
+      assert.deepEqual({ to, writesLost, weight: world.weight() }, { to: 0, writesLost: null, weight: 0 });
+      await until(
+        "green is back",
+        90,
+        async () => JSON.parse((await world.bascule("status", "--json")).stdout).green.status === 200,
+      );
     });
 
     it("a copy that finds no room says how much is missing, and runs again once there is some", async () => {
