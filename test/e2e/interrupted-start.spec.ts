@@ -38,7 +38,7 @@ describe("npm start, stopped by Ctrl-C", function () {
         `label=localcloud.instance=${world.instance}`,
         "--quiet",
       ]);
-      assert.equal(stdout.trim(), "", `a ${kind} is left`);
+      assert.equal(stdout.trim(), "", `a ${kind[0]} is left`);
     }
     assert.equal(world.stackFile(), readFileSync(join(ROOT, `Pulumi.${STACK}.yaml`), "utf8"));
   });
