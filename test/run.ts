@@ -19,13 +19,19 @@ const specs = globSync("test/**/*.spec.ts", { cwd: root })
   .filter((file) => chosen.length === 0 || chosen.some((part) => file.startsWith(part)))
   .sort(slowLast);
 
-await ensureContainers(say);
-await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
-const mocha = join(root, "node_modules/mocha/bin/mocha.js");
-const child = spawn(process.execPath, [mocha, ...specs], { cwd: root, stdio: "inherit" });
-child.once("close", (code) => {
-  process.exitCode = code ?? 1;
-});
+try {
+  await ensureContainers(say);
+  await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
+  const mocha = join(root, "node_modules/mocha/bin/mocha.js");
+  const child = spawn(process.execPath, [mocha, ...specs], { cwd: root, stdio: "inherit" });
+  child.once("close", (code) => {
+    process.exitCode = code ?? 1;
+  });
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  console.log("0 passed, 1 failed");
+  process.exitCode = 1;
+}
 
 /** Pure tests answer in seconds, so they come before those with servers, and the whole journey comes last. */
 function slowLast(a: string, b: string): number {

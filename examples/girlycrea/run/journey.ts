@@ -12,7 +12,7 @@ import { bascule, clear } from "./clearing.ts";
 import { type Commands, stoppable } from "./commands.ts";
 import { type Place, rememberStackFile, STACK } from "./place.ts";
 import { type Figures, noFigures, type RunReport, verdict, writeReport } from "./report.ts";
-import { filesBelow, findLeaks, secretValues, watchArguments } from "./secrets.ts";
+import { findLeaks, secretValues, watchArguments, writtenBy } from "./secrets.ts";
 import {
   type Cloud,
   changesAfterRefresh,
@@ -58,7 +58,7 @@ export class Journey {
   #blue: Blue | undefined;
   #users: Users | undefined;
   #stack: PulumiStack | undefined;
-  #arguments = new Set<string>();
+  #arguments: ReturnType<typeof watchArguments> | undefined;
 
   readonly #signal: AbortSignal;
 
@@ -188,6 +188,7 @@ export class Journey {
 
   async #configureGreen(say: Say): Promise<void> {
     const { plugins, steering } = this.#options;
+    this.#arguments = watchArguments();
     this.#stack = await openStack(this.#place, this.#commands, plugins, say);
     await configure(this.#stack, this.cloud, made(this.#blue), makeOperatorKey(this.#place), steering);
     if (steering === "record") await this.#bascule(["adopt"], say);
@@ -195,12 +196,7 @@ export class Journey {
 
   /** Follows the engine's own lines, so that the longest step shows what it is doing. */
   async #up(say: Say): Promise<void> {
-    const watched = watchArguments();
-    try {
-      await this.stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
-    } finally {
-      this.#arguments = watched.stop();
-    }
+    await this.stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
   }
 
   async #secondUp(say: Say): Promise<void> {
@@ -249,21 +245,14 @@ export class Journey {
     say(`${this.#figures.users.requests} requests, ${this.#figures.users.failed} failed`);
   }
 
-  /** State, logs, records, arguments: wherever this run wrote something, no secret of the stack may be readable. */
+  /** Wherever this run wrote something, no secret of the stack may be readable. */
   async #lookForSecrets(): Promise<void> {
     const { stack } = this;
     const secrets = secretValues(await stack.pulumi(["stack", "export", "--show-secrets"]));
     if (secrets.size === 0) throw new Error("the stack has no secrets at all, so a search for them proves nothing");
-    this.#figures.leaks = findLeaks(secrets, [
-      ...filesBelow(new URL(stack.variables.PULUMI_BACKEND_URL ?? "").pathname),
-      ...filesBelow(join(this.#place.folder, "users")),
-      {
-        where: "daemon.log of the local cloud",
-        text: readFileSync(join(this.cloud.directory, "daemon.log"), "utf8"),
-      },
-      { where: "stack file", text: readFileSync(this.#place.stackFile, "utf8") },
-      { where: "arguments of processes", text: [...this.#arguments].join("\n") },
-    ]);
+    const backend = new URL(stack.variables.PULUMI_BACKEND_URL ?? "").pathname;
+    const seen = made(this.#arguments).stop();
+    this.#figures.leaks = findLeaks(secrets, writtenBy(this.#place, backend, this.cloud.directory, seen));
     this.#figures.secretsInClear = this.#figures.leaks.length;
   }
 

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { Place } from "./place.ts";
 
 /** Shorter values (a flag, a port, the address in a connection that is secret as a whole) would be found everywhere by accident. */
 const SHORTEST = 16;
@@ -41,6 +42,7 @@ export function watchArguments(): { stop(): Set<string> } {
     }
   };
   const timer = setInterval(look, 150);
+  timer.unref();
   return {
     stop() {
       clearInterval(timer);
@@ -68,8 +70,23 @@ export function findLeaks(secrets: Set<string>, places: Iterable<{ where: string
   return leaks;
 }
 
+/** State, logs, records, stack file, arguments: every place a run writes to. */
+export function* writtenBy(
+  place: Place,
+  backend: string,
+  cloud: string,
+  seen: Set<string>,
+): Generator<{ where: string; text: string }> {
+  yield* filesBelow(backend);
+  yield* filesBelow(join(place.folder, "users"));
+  const state = join(place.folder, "..", "..");
+  const logs = [join(cloud, "daemon.log"), join(state, "stand-ins.log"), join(state, "forward.log"), place.stackFile];
+  for (const path of logs.filter((log) => existsSync(log))) yield { where: path, text: readFileSync(path, "utf8") };
+  yield { where: "arguments of processes", text: [...seen].join("\n") };
+}
+
 /** All text files below a folder. */
-export function* filesBelow(folder: string): Generator<{ where: string; text: string }> {
+function* filesBelow(folder: string): Generator<{ where: string; text: string }> {
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     const path = join(folder, name);
     if (statSync(path).isFile()) yield { where: path, text: readFileSync(path, "utf8") };
