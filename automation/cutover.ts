@@ -2,6 +2,7 @@ import { confirm } from "@inquirer/prompts";
 import { type Interruption, uninterruptible } from "./abort.ts";
 import { EXIT, OperatorError, refusal } from "./errors.ts";
 import { type FlipOptions, type FlipResult, flip, requireArrival } from "./flip.ts";
+import { CUTOVER_MESSAGE, deployedWeight, ROLLBACK_MESSAGE } from "./history.ts";
 import { stackOutputs } from "./outputs.ts";
 import { createProber, type Prober, requireHealthy } from "./probe.ts";
 import type { Report } from "./report.ts";
@@ -25,17 +26,14 @@ export interface MoveResult {
   steps: { weight: number; seconds: number; probes: number; failedProbes: number }[];
 }
 
-/** History messages of our own moves start with these; a rollback tells by them what came before a cutover. */
-export const CUTOVER_MESSAGE = "bascule cutover";
-export const ROLLBACK_MESSAGE = "bascule rollback";
-
 /**
  * Swings traffic onto green step by step. Both sides must be healthy first, blue because it is the way back. A step whose
  * traffic does not arrive is taken back at once.
  * @throws OperatorError with exit 30 when refused (nothing changed), 20 when taken back
  */
 export async function cutover(session: Session, options: CutoverOptions, report: Report): Promise<MoveResult> {
-  const { serverAddress, weight: from } = await stackOutputs(session.stack);
+  const from = deployedWeight(await session.stack.history(100, 1));
+  const { serverAddress } = await stackOutputs(session.stack);
   const steps = planSteps(session, from, options);
   const to = steps.at(-1);
   if (to === undefined) {

@@ -1,12 +1,10 @@
-import type { UpdateSummary } from "@pulumi/pulumi/automation/index.js";
-import { z } from "zod";
 import { compareCounts, rowsOnlyOnGreen } from "../migration/copy/compare.ts";
 import type { Interruption } from "./abort.ts";
 import { countBothSides } from "./copy.ts";
-import { arrivalDeadline, CUTOVER_MESSAGE, type MoveResult, ROLLBACK_MESSAGE, summary } from "./cutover.ts";
+import { arrivalDeadline, type MoveResult, summary } from "./cutover.ts";
 import { refusal } from "./errors.ts";
 import { flip, requireArrival } from "./flip.ts";
-import { stackOutputs } from "./outputs.ts";
+import { deployedWeight, previousWeight, ROLLBACK_MESSAGE } from "./history.ts";
 import { createProber, requireHealthy } from "./probe.ts";
 import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
@@ -22,8 +20,9 @@ export interface RollbackResult extends MoveResult {
  * touches traffic only. Then counts what green has that blue has not: in this version data does not travel back.
  */
 export async function rollback(session: Session, interruption: Interruption, report: Report): Promise<RollbackResult> {
-  const { weight: from } = await stackOutputs(session.stack);
-  const to = previousWeight(await session.stack.history(100, 1));
+  const history = await session.stack.history(100, 1);
+  const from = deployedWeight(history);
+  const to = previousWeight(history);
   if (to === null || to === from) {
     throw refusal(
       `there is no cutover to go back from; the weight is ${from}`,
@@ -38,28 +37,6 @@ export async function rollback(session: Session, interruption: Interruption, rep
   const result = await flip(session, prober, to, options, report);
   requireArrival(result);
   return { ...summary(from, to, [result]), ...(await leftBehind(session, report)) };
-}
-
-const trafficSchema = z.looseObject({ weight: z.number() });
-
-/**
- * The weight of the newest successful update that gave green less than it has now and was no step of a cutover. Deployments since
- * the cutover, such as a new release, kept its weight and do not stand in the way. Null when green never had less.
- */
-export function previousWeight(history: UpdateSummary[]): number | null {
-  const updates = history.filter(({ kind, result }) => kind === "update" && result === "succeeded");
-  const now = updates[0] && weightOf(updates[0]);
-  if (typeof now !== "number") return null;
-  const before = updates
-    .filter(({ message }) => !message.startsWith(CUTOVER_MESSAGE))
-    .map(weightOf)
-    .find((weight) => weight !== null && weight < now);
-  return before ?? null;
-}
-
-function weightOf({ config }: UpdateSummary): number | null {
-  const traffic = config["bascule:traffic"]?.value;
-  return traffic === undefined ? null : trafficSchema.parse(JSON.parse(traffic)).weight;
 }
 
 /** Never fails: traffic is back already, and a green that is out of reach is a likely reason for the rollback. */

@@ -1,4 +1,5 @@
 import { wantedWeight } from "./flip.ts";
+import { deployedWeight } from "./history.ts";
 import { stackOutputs } from "./outputs.ts";
 import { createProber, type ProbeResult } from "./probe.ts";
 import type { Session } from "./session.ts";
@@ -20,7 +21,7 @@ export interface StatusResult {
 /** Where traffic is and whether both sides could take it; changes nothing. */
 export async function status(session: Session): Promise<StatusResult> {
   const prober = createProber(session.settings);
-  const { serverAddress, weight } = await stackOutputs(session.stack);
+  const { serverAddress } = await stackOutputs(session.stack);
   const { domain, blue, traffic } = session.settings;
   const [blueProbe, greenProbe, publicName] = await Promise.all([
     prober.probeAddress(blue.address),
@@ -31,7 +32,7 @@ export async function status(session: Session): Promise<StatusResult> {
     stack: session.stack.name,
     domain,
     steering: traffic.steering,
-    weight,
+    weight: deployedWeight(await session.stack.history(100, 1)),
     wanted: wantedWeight(session),
     blue: { address: blue.address, ...blueProbe },
     green: { address: serverAddress, ...greenProbe },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { UpdateSummary } from "@pulumi/pulumi/automation/index.js";
 import { engineError, explain, OperatorError } from "../../automation/errors.ts";
-import { previousWeight } from "../../automation/rollback.ts";
+import { deployedWeight, previousWeight } from "../../automation/history.ts";
 
 function update(message: string, weight: number, result: UpdateSummary["result"] = "succeeded"): UpdateSummary {
   return {
@@ -30,6 +30,11 @@ describe("the configuration a rollback goes back to", () => {
   it("is the canary's where the cutover began there", () => {
     const history = [update("bascule cutover: 100", 100), update("a small canary", 5), update("", 0)];
     assert.equal(previousWeight(history), 5);
+  });
+
+  it("is not moved by an update that broke off", () => {
+    const history = [update("bascule rollback: 0", 0, "failed"), update("bascule cutover: 100", 100), update("", 0)];
+    assert.deepEqual([deployedWeight(history), previousWeight(history)], [100, 0]);
   });
 
   it("passes over updates that failed", () => {
