@@ -1,7 +1,8 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { type Fault, type Faults, faultSchema } from "./faults.ts";
+import type { Machines } from "../machines/types.ts";
+import { type Fault, type Faults, faultSchema, serverFaultSchema } from "./faults.ts";
 
 /** The APIs and where they live. */
 export const PREFIXES = { hetzner: "/hetzner/v1", cloudflare: "/cloudflare/client/v4" } as const;
@@ -28,6 +29,8 @@ export interface AppOptions {
   faults: Faults;
   /** The daemon's state as `/_status` tells it. */
   status: () => object;
+  /** For servers ordered to hang. */
+  machines: Pick<Machines, "freeze" | "thaw">;
   /** Calls to the APIs are refused with 503 until this is true. */
   ready: () => boolean;
   /** JSON lines go here; without it nothing is logged. */
@@ -175,11 +178,18 @@ function registerOwn(plain: FastifyInstance, options: AppOptions): void {
       faults: options.faults.list(),
     }),
   );
-  app.post("/_faults", { schema: { body: faultSchema } }, async (request, reply) => {
-    return reply.code(201).send(options.faults.add(request.body));
+  const frozen = new Set<number>();
+  app.post("/_faults", { schema: { body: z.union([faultSchema, serverFaultSchema]) } }, async (request, reply) => {
+    const order = request.body;
+    if (!("server" in order)) return reply.code(201).send(options.faults.add(order));
+    await options.machines.freeze(order.server);
+    frozen.add(order.server);
+    return reply.code(201).send(order);
   });
   app.delete("/_faults", async (_request, reply) => {
     options.faults.clear();
+    for (const id of frozen) await options.machines.thaw(id);
+    frozen.clear();
     return reply.code(204).send();
   });
 }

@@ -43,7 +43,14 @@ export class Daemon {
     const faults = new Faults();
     const store = new Store(join(instance.directory, "state.json"));
     store.load();
-    this.app = buildApp({ faults, logFile, status: () => this.status(), ready: () => this.#ready });
+    this.app = buildApp({
+      faults,
+      logFile,
+      status: () => this.status(),
+      // The driver needs the log of the app, so the app reaches it only when it is asked.
+      machines: { freeze: (id) => this.context.machines.freeze(id), thaw: (id) => this.context.machines.thaw(id) },
+      ready: () => this.#ready,
+    });
     const { log } = this.app;
     const machines = drivers.machines(log);
     const edge = drivers.edge(store, log);

@@ -21,6 +21,9 @@ export const faultSchema = z.strictObject({
   headers: z.record(z.string(), z.string()).default({}),
 });
 
+/** A server that hangs: it keeps its addresses and its state at the API, and answers nothing until the faults are taken away. */
+export const serverFaultSchema = z.strictObject({ server: z.number().int(), kind: z.literal("hang") });
+
 export type Fault = z.output<typeof faultSchema>;
 export type FaultOrder = z.input<typeof faultSchema>;
 

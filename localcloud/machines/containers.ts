@@ -13,7 +13,7 @@ const HOSTNAME_LENGTH = 63;
 const STOP_SECONDS = 30;
 
 /** A server that reboots itself is on all the time. */
-const ON = new Set(["running", "restarting"]);
+const ON = new Set(["running", "restarting", "paused"]);
 
 /** Servers as containers with systemd as the first process. */
 export class Containers {
@@ -37,6 +37,16 @@ export class Containers {
 
   async start(id: number): Promise<void> {
     await unlessDone(this.get(id).start());
+  }
+
+  async freeze(id: number): Promise<void> {
+    await unlessOff(this.get(id).pause());
+  }
+
+  /** Asked first, as unpausing what runs is an error of Docker's; a server that is gone has nothing left to thaw. */
+  async thaw(id: number): Promise<void> {
+    const container = this.get(id);
+    await unlessGone(container.inspect().then(({ State }) => (State.Paused ? container.unpause() : undefined)));
   }
 
   async kill(id: number): Promise<void> {

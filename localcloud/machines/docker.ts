@@ -76,6 +76,14 @@ class DockerMachines implements Machines {
     await this.#containers.stop(id);
   }
 
+  async freeze(id: number): Promise<void> {
+    await this.#containers.freeze(id);
+  }
+
+  async thaw(id: number): Promise<void> {
+    await this.#containers.thaw(id);
+  }
+
   async reboot(id: number): Promise<void> {
     await this.#containers.restart(id);
   }

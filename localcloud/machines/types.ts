@@ -60,6 +60,10 @@ export interface Machines {
   /** Clean shutdown through systemd, then off. */
   shutdown(id: number): Promise<void>;
   reboot(id: number): Promise<void>;
+  /** Every process of the server stands still: connections are accepted by nobody and hang, as on a machine that died. */
+  freeze(id: number): Promise<void>;
+  /** Ends `freeze`; no error for a server that was not frozen. */
+  thaw(id: number): Promise<void>;
   /** New disk from the image, same addresses, same private NICs; cloud-init runs again. */
   rebuild(spec: MachineSpec, nics: PrivateNic[]): Promise<void>;
   /** Another public address, or none, for a server that is off; its disk and private NICs stay. */

@@ -177,7 +177,12 @@ describe("daemon: faults", () => {
 
 describe("daemon: status and faults are for this machine only", () => {
   it("refuses a call that came in by another address", async () => {
-    const app = buildApp({ faults: new Faults(), status: () => ({ name: "x" }), ready: () => true });
+    const app = buildApp({
+      faults: new Faults(),
+      machines: new MemoryMachines(),
+      status: () => ({ name: "x" }),
+      ready: () => true,
+    });
     await app.ready();
     const gateway = createServer((request, response) => app.routing(request, response));
     await new Promise<void>((resolve) => gateway.listen(0, "127.0.0.2", resolve));
@@ -190,7 +195,12 @@ describe("daemon: status and faults are for this machine only", () => {
   });
 
   it("refuses the APIs until everything is up", async () => {
-    const app = buildApp({ faults: new Faults(), status: () => ({ name: "x" }), ready: () => false });
+    const app = buildApp({
+      faults: new Faults(),
+      machines: new MemoryMachines(),
+      status: () => ({ name: "x" }),
+      ready: () => false,
+    });
     const answer = await app.inject({ method: "GET", url: "/hetzner/v1/servers" });
     assert.deepEqual([answer.statusCode, answer.json().error.code], [503, "unavailable"]);
     assert.equal((await app.inject({ method: "GET", url: "/_status", remoteAddress: "127.0.0.1" })).statusCode, 200);

@@ -150,6 +150,25 @@ describe("local cloud: an instance with real servers", function () {
     assert.equal(await cloud.ssh(db, "cat /root/kept"), "kept\n");
   });
 
+  it("has a server hang on order, and wakes it when the faults are taken away", async () => {
+    const faults = `http://127.0.0.1:${cloud.status?.port}/_faults`;
+    const order = { method: "POST", headers: { "content-type": "application/json" } };
+    const refused = await fetch(faults, { ...order, body: JSON.stringify({ server: ids.db, kind: "sleep" }) });
+    assert.equal(refused.status, 400);
+    const taken = await fetch(faults, { ...order, body: JSON.stringify({ server: Number(ids.db), kind: "hang" }) });
+    assert.equal(taken.status, 201);
+    assert.equal((await serverNamed("db"))?.status, "running", "the API knows nothing of it");
+    await assert.rejects(
+      Promise.race([
+        cloud.ssh(db, "true"),
+        new Promise((_resolve, reject) => setTimeout(() => reject(new Error("no answer")), 3_000)),
+      ]),
+      { message: "no answer" },
+    );
+    assert.equal((await fetch(faults, { method: "DELETE" })).status, 204);
+    assert.equal(await cloud.ssh(db, "echo awake"), "awake\n");
+  });
+
   it("deletes a server with its container, network and address", async () => {
     await cloud.hetzner("DELETE", `/servers/${ids.db}`);
     const left = await dockerObjects(cloud.name);

@@ -97,7 +97,7 @@ export class HetznerUnderTest {
     this.machines = machines;
     this.store = new Store(join(directory, "state.json"));
     this.store.load();
-    this.app = buildApp({ faults: this.faults, status: () => ({}), ready: () => true });
+    this.app = buildApp({ faults: this.faults, machines, status: () => ({}), ready: () => true });
     this.hub = createHub({
       instance: testInstance(directory),
       core: coreAddresses(0),

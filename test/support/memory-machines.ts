@@ -56,6 +56,14 @@ export class MemoryMachines implements Machines {
     this.running.set(id, false);
   }
 
+  async freeze(id: number): Promise<void> {
+    await this.#enter(`freeze ${id}`);
+  }
+
+  async thaw(id: number): Promise<void> {
+    await this.#enter(`thaw ${id}`);
+  }
+
   async shutdown(id: number): Promise<void> {
     await this.#enter(`shutdown ${id}`);
     this.running.set(id, false);
