@@ -94,9 +94,9 @@ export function containerOptions(
     CapAdd: ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"],
     SecurityOpt: ["seccomp=unconfined", "apparmor=unconfined"],
     Tmpfs: { "/run": "rw,nosuid,nodev,noexec,mode=755", "/run/lock": "rw,nosuid,nodev,noexec,size=5m" },
-    // Docker's 64 MB are too few for a database; memory is used only as far as it is written.
     // A reboot ordered inside the server ends with a status of its own, see the seed; to be off is to have ended well.
     RestartPolicy: { Name: "on-failure" },
+    // Docker's 64 MB are too few for a database; memory is used only as far as it is written.
     ShmSize: Math.floor(info.MemTotal / 2),
     Binds: [`${names.volumes}:${VOLUMES_PATH}`],
     ...limits(spec.memoryMiB, spec.cores, info),

@@ -30,6 +30,8 @@ describe("the verdict of a run", () => {
     ["a second up nobody saw", { secondUpChanges: -1 }, "the second up changed -1 resource(s)"],
     ["drift", { refreshChanges: 1 }, "a preview with refresh would change 1 resource(s)"],
     ["an empty cutover", { cutover: { seconds: 1, plan: [] } }, "the cutover changed nothing"],
+    ["a rollback nobody saw", { rollback: { seconds: 0 } }, "the rollback was not seen"],
+    ["writes nobody counted", { writesLost: -1 }, "nobody counted what the rollback left behind"],
     ["a leak", { secretsInClear: 1 }, "1 secret(s) stand somewhere in the clear"],
   ];
   for (const [name, change, reason] of failures) {

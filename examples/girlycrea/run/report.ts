@@ -45,6 +45,8 @@ export function verdict(report: Figures): Pick<RunReport, "result" | "reasons"> 
     report.rows.compared > 0 ? "" : "no table was compared",
     report.rows.mismatched === 0 ? "" : `${report.rows.mismatched} table(s) differ`,
     report.cutover.plan.length > 0 ? "" : "the cutover changed nothing",
+    report.rollback.seconds > 0 ? "" : "the rollback was not seen",
+    report.writesLost >= 0 ? "" : "nobody counted what the rollback left behind",
     report.users.requests > 0 ? "" : "no user made a request",
     report.users.failed === 0 ? "" : `${report.users.failed} of ${report.users.requests} requests failed`,
     report.secretsInClear === 0 ? "" : `${report.secretsInClear} secret(s) stand somewhere in the clear`,
