@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { renderApp } from "../provisioning/app/render.ts";
+import type { Image } from "../provisioning/image.ts";
 import type { Settings } from "../settings/schema.ts";
 import type { Artefact } from "./artefact.ts";
 import { HostService } from "./host-service.ts";
@@ -7,7 +8,7 @@ import type { Server } from "./server.ts";
 
 export interface AppArgs {
   server: Server;
-  debian: 12 | 13;
+  image: Image;
   /** Name, entry, instances and what else the settings say. */
   app: Settings["app"];
   /** A change rolls the instances over one by one. */
@@ -51,7 +52,7 @@ export class App extends pulumi.ComponentResource {
             SHOP_SIDE: "green",
             NODE_ENV: "production",
           },
-          debian: args.debian,
+          image: args.image,
         }),
       );
     new HostService(`${name}-service`, { server: args.server, service: `app-${app.name}`, bundle }, { parent: this });

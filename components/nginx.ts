@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Image } from "../provisioning/image.ts";
 import { renderNginx } from "../provisioning/nginx/render.ts";
 import { certificatePaths, renderTls } from "../provisioning/tls/render.ts";
 import type { Settings } from "../settings/schema.ts";
@@ -7,7 +8,7 @@ import type { Server } from "./server.ts";
 
 export interface NginxArgs {
   server: Server;
-  debian: 12 | 13;
+  image: Image;
   /** Names in the certificate; the first is the public one. A change fetches a new certificate. */
   domains: [string, ...string[]];
   /** Zone of all the names. */
@@ -32,7 +33,7 @@ export class Nginx extends pulumi.ComponentResource {
       upstreamPorts: args.upstreamPorts,
       side: "green",
       clientMaxBodyMiB: 16,
-      debian: args.debian,
+      image: args.image,
     });
     new HostService(
       `${name}-service`,
@@ -44,7 +45,7 @@ export class Nginx extends pulumi.ComponentResource {
 
   private createCertificate(name: string, args: NginxArgs): HostService {
     const bundle = args.acmeDnsToken.apply((dnsToken) =>
-      renderTls({ ...args.acme, domains: args.domains, zone: args.zone, dnsToken, debian: args.debian }),
+      renderTls({ ...args.acme, domains: args.domains, zone: args.zone, dnsToken, image: args.image }),
     );
     return new HostService(`${name}-certificate`, { server: args.server, service: "tls", bundle }, { parent: this });
   }

@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Image } from "../provisioning/image.ts";
 import { renderPgBouncer } from "../provisioning/pgbouncer/render.ts";
 import { HostService } from "./host-service.ts";
 import type { Server } from "./server.ts";
 
 export interface PgBouncerArgs {
   server: Server;
-  debian: 12 | 13;
+  image: Image;
   database: string;
   /** Role that clients and PgBouncer itself log in as. */
   role: string;
@@ -34,7 +35,7 @@ export class PgBouncer extends pulumi.ComponentResource {
         password,
         poolSize: args.poolSize,
         maxClientConnections: args.maxClientConnections,
-        debian: args.debian,
+        image: args.image,
       }),
     );
     new HostService(`${name}-service`, { server: args.server, service: "pgbouncer", bundle }, { parent: this });

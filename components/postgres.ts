@@ -1,6 +1,7 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import type { Image } from "../provisioning/image.ts";
 import { renderPostgres } from "../provisioning/postgres/render.ts";
 import { openForward } from "../provisioning/ssh/forward.ts";
 import { HostService } from "./host-service.ts";
@@ -11,8 +12,8 @@ export interface PostgresArgs {
   /** Memory of the server that PostgreSQL may count on. A change restarts PostgreSQL. */
   memoryMiB: pulumi.Input<number>;
   cores: pulumi.Input<number>;
-  /** The version the image ships; another one is a move, not an update. */
-  version: 15 | 17;
+  /** Decides the major version; another one is a move, not an update. */
+  image: Image;
   /** A change makes a new, empty database; the old one stays on the server, unused. */
   database: string;
   /** Owner of the database; the application connects as it. */
@@ -37,7 +38,7 @@ export class Postgres extends pulumi.ComponentResource {
   readonly service: HostService;
 
   constructor(name: string, args: PostgresArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("bascule:database:Postgres", name, { version: args.version, database: args.database }, opts);
+    super("bascule:database:Postgres", name, { image: args.image, database: args.database }, opts);
     const adminPassword = this.createPassword(`${name}-admin-password`);
     this.password = this.createPassword(`${name}-password`);
     this.service = this.createService(name, args, adminPassword);
@@ -54,7 +55,7 @@ export class Postgres extends pulumi.ComponentResource {
   private createService(name: string, args: PostgresArgs, adminPassword: pulumi.Output<string>): HostService {
     const bundle = pulumi.all([args.memoryMiB, args.cores, adminPassword]).apply(([memoryMiB, cores, password]) =>
       renderPostgres({
-        version: args.version,
+        image: args.image,
         memoryMiB,
         cores,
         maxConnections: args.maxConnections,

@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import type { Image } from "../provisioning/image.ts";
 import { type EvictionPolicy, renderRedis } from "../provisioning/redis/render.ts";
 import { HostService } from "./host-service.ts";
 import type { Server } from "./server.ts";
 
 export interface RedisArgs {
   server: Server;
-  debian: 12 | 13;
+  image: Image;
   /** Memory for keys. */
   maxmemoryMiB: number;
   /** What goes when the memory is full; `noeviction` for queues. */
@@ -24,7 +25,7 @@ export class Redis extends pulumi.ComponentResource {
     const bundle = password.result.apply((secret) =>
       renderRedis({
         // Debian 13 left Redis for Valkey when Redis changed its licence.
-        engine: args.debian === 13 ? "valkey" : "redis",
+        image: args.image,
         password: secret,
         maxmemoryMiB: args.maxmemoryMiB,
         policy: args.policy,

@@ -24,8 +24,6 @@ export interface SingleVpsArgs {
   secrets: Secrets;
 }
 
-const DEBIAN = { "debian-12": 12, "debian-13": 13 } as const;
-
 /** A whole production on one server: database, pool, cache, application and Nginx, ready but without traffic. */
 export class SingleVps extends pulumi.ComponentResource {
   readonly server: Server;
@@ -73,16 +71,15 @@ export class SingleVps extends pulumi.ComponentResource {
   /** First hostctl itself, so that every later bundle meets the version it was written for, then all packages at once. */
   private createBase(name: string, { server: { image } }: Settings): HostService {
     const { server } = this;
-    const debian = DEBIAN[image];
     const hostctl = new HostService(
       `${name}-hostctl`,
       { server, service: "hostctl", bundle: renderHostctl() },
       { parent: this, dependsOn: [server.ready] },
     );
-    const packages = packagesFor(debian, ["postgres", "pgbouncer", "redis", "tls", "app", "nginx"]);
+    const packages = packagesFor(image, ["postgres", "pgbouncer", "redis", "tls", "app", "nginx"]);
     return new HostService(
       `${name}-base`,
-      { server, service: "base", bundle: renderBase({ packages, debian }), timeout: "15m" },
+      { server, service: "base", bundle: renderBase({ packages, image }), timeout: "15m" },
       { parent: this, dependsOn: [hostctl] },
     );
   }
@@ -98,25 +95,25 @@ export class SingleVps extends pulumi.ComponentResource {
     base: HostService,
   ): void {
     const { server } = this;
-    const debian = DEBIAN[settings.server.image];
+    const { image } = settings.server;
     const afterBase = { parent: this, dependsOn: [base] };
     const postgres = new Postgres(
       `${name}-postgres`,
-      { server, memoryMiB: size.postgresMiB, cores: size.cores, ...settings.postgres },
+      { server, image, memoryMiB: size.postgresMiB, cores: size.cores, ...settings.postgres },
       afterBase,
     );
-    const redis = new Redis(`${name}-redis`, { server, debian, ...settings.redis }, afterBase);
+    const redis = new Redis(`${name}-redis`, { server, image, ...settings.redis }, afterBase);
     const { database, role } = settings.postgres;
     const pgbouncer = new PgBouncer(
       `${name}-pgbouncer`,
-      { server, debian, database, role, password: postgres.password, ...settings.pgbouncer },
+      { server, image, database, role, password: postgres.password, ...settings.pgbouncer },
       { parent: this, dependsOn: [postgres.service] },
     );
     const app = new App(
       `${name}-app`,
       {
         server,
-        debian,
+        image,
         app: settings.app,
         artefact: readArtefact(settings.app.artefact),
         databaseUrl: pgbouncer.url,
@@ -129,7 +126,7 @@ export class SingleVps extends pulumi.ComponentResource {
       `${name}-nginx`,
       {
         server,
-        debian,
+        image,
         domains: [settings.domain, this.hostname],
         zone: settings.zone,
         acme: settings.acme,

@@ -24,8 +24,15 @@ export interface BundleFile {
 export interface BundleArchive {
   /** Absolute directory; created by unpacking beside it and renaming. */
   path: string;
-  /** The gzipped tar, base64. */
-  content: string;
+  /** The gzipped tar, base64. Exactly one of `content` and `upload` is there. */
+  content?: string;
+  /**
+   * File on the server the tar was uploaded to beforehand. It is hashed before it is opened: one whose hash differs from `sha256`
+   * is refused (exit code 30) and nothing is unpacked.
+   */
+  upload?: string;
+  /** SHA-256 of the tar, 64 hex digits; required with `upload`. */
+  sha256?: string;
   /** @default "root" */
   owner?: string;
   /** @default "root" */
@@ -55,6 +62,12 @@ export interface BundleUnit {
   restartOn?: string[];
   /** Must pass after this unit was started or restarted and before the next unit is touched: a rolling restart. */
   health?: BundleCommand;
+  /**
+   * When a restart that a change calls for may happen, `HH:MM-HH:MM` in UTC. Outside of it the restart is put off and said: in the
+   * answer of `apply` (`pendingRestarts`), as drift by `check`, and done by the host's timer once the window opens. A first start
+   * never waits. @default at once
+   */
+  restartWindow?: string;
 }
 
 /**
@@ -64,6 +77,8 @@ export interface BundleUnit {
  */
 export interface Bundle {
   service: string;
+  /** `debian-12`, `ubuntu-24.04`: hostctl refuses the bundle on any other system (exit code 40). @default any */
+  images?: string[];
   /** Debian packages that must be installed. Nothing they ship starts before its files are in place. */
   packages: string[];
   files: BundleFile[];
@@ -72,6 +87,16 @@ export interface Bundle {
   links?: Record<string, string>;
   /** Paths that must not exist (a package's default site, an old unit). */
   absent?: string[];
+  /**
+   * Directories in which nothing may lie but files of applied bundles and of installed packages, and what the patterns (shell
+   * wildcards over the file's name) allow. Anything else is drift; an apply moves it to /var/lib/bascule/quarantine.
+   */
+  exclusive?: Record<string, string[]>;
+  /**
+   * For changes that can lock us out (sshd, packet filter, sudo): seconds after which hostctl takes the change back by itself,
+   * unless `hostctl confirm` comes from an SSH login that was made after the change. Until then the release is not current.
+   */
+  guardSeconds?: number;
   /** Idempotent commands that make what the files need to exist (a user, a database cluster); `{staged}` as in `validate`. */
   setup?: BundleCommand[];
   /** Run against the staged copy before anything is live; `{staged}` in an argument is the staging directory. */
@@ -81,7 +106,11 @@ export interface Bundle {
   units: BundleUnit[];
   /** Idempotent commands on the running service, before the probes (create a role). */
   finish?: BundleCommand[];
-  /** Must pass within their timeout on the running service; retried every half second. */
+  /**
+   * Must pass within their timeout on the running service; retried every half second. `check` runs each once, so they say what
+   * the effective settings must be, change nothing, and are quick: a failing probe is drift, and an apply then reloads the
+   * service, and restarts it where that is not enough.
+   */
   probes: BundleCommand[];
 }
 

@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
 import { z } from "zod";
+import { parseCidr } from "./cidr.ts";
 
 /** What one setting means to the operator; messages, docs/settings.md and Pulumi.yaml all take their words from here. */
 export interface SettingDoc {
@@ -52,3 +53,8 @@ export const wholeNumber = (min: number, max: number) => z.int().min(min).max(ma
 export const pem = z.string().regex(/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/);
 
 export const webAddress = z.string().regex(/^https?:\/\/[^\s/]+(\/\S*)?$/);
+
+/** A range of addresses of either family, such as 203.0.113.0/24. */
+export const cidr = z.string().refine((text) => parseCidr(text) !== undefined);
+
+export const ipv4Cidr = z.string().refine((text) => parseCidr(text)?.family === "ipv4");

@@ -134,7 +134,7 @@ const notRoot: Rule = ({ access, postgres }) => {
   return problems;
 };
 
-const IMAGE_VERSIONS = { "debian-12": 15, "debian-13": 17 } as const;
+const IMAGE_VERSIONS = { "debian-12": 15, "debian-13": 17, "ubuntu-24.04": 16 } as const;
 
 const versionShipsWithImage: Rule = ({ postgres, server }) => {
   if (!postgres || !server) return [];

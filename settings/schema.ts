@@ -1,6 +1,16 @@
 import { z } from "zod";
 import { hostname, type SettingDoc, setting } from "./leaves.ts";
-import { access, acme, app, blue, network, pgbouncer, postgres, probe, redis, server, traffic } from "./objects.ts";
+import { access } from "./objects/access.ts";
+import { acme } from "./objects/acme.ts";
+import { app } from "./objects/app.ts";
+import { blue } from "./objects/blue.ts";
+import { network } from "./objects/network.ts";
+import { pgbouncer } from "./objects/pgbouncer.ts";
+import { postgres } from "./objects/postgres.ts";
+import { probe } from "./objects/probe.ts";
+import { redis } from "./objects/redis.ts";
+import { server } from "./objects/server.ts";
+import { traffic } from "./objects/traffic.ts";
 
 /*
  * Every key of the `bascule:` namespace. The words of a setting (meaning, unit, what a change costs) stand in `setting(...)`

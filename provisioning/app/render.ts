@@ -1,5 +1,7 @@
 import type { Bundle } from "../bundle.ts";
-import { type DebianRelease, packagesFor } from "../packages.ts";
+import type { Image } from "../image.ts";
+import { packagesFor } from "../packages.ts";
+import { sandbox } from "../sandbox.ts";
 import { SpecCheck } from "../spec.ts";
 import { environmentFile, ini, template } from "../text.ts";
 
@@ -22,8 +24,7 @@ export interface AppSpec {
   environment: Record<string, string>;
   /** Answers 200 when the instance can serve. */
   healthPath: string;
-  /** @default 13 */
-  debian?: DebianRelease;
+  image: Image;
 }
 
 const scripts = "/usr/local/lib/bascule/app";
@@ -37,7 +38,7 @@ export function renderApp(spec: AppSpec): Bundle {
   const health = (port: number) => [`${scripts}/health`, `http://127.0.0.1:${port}${spec.healthPath}`];
   return {
     service: `app-${spec.name}`,
-    packages: packagesFor(spec.debian ?? 13, ["app"]),
+    packages: packagesFor(spec.image, ["app"]),
     files: [
       {
         path: `/etc/sysusers.d/bascule-${spec.name}.conf`,
@@ -86,35 +87,14 @@ function unitFile(spec: AppSpec, home: string, environment: string): string {
     // No limit of starts: an instance whose database is away for a minute must come back by itself.
     Unit: { After: "network.target", Description: `${spec.name} on port %i`, StartLimitIntervalSec: 0 },
     Service: {
-      CapabilityBoundingSet: "",
+      // Node compiles JavaScript to machine code.
+      ...sandbox({ jit: true }),
       Environment: "PORT=%i",
       EnvironmentFile: environment,
       ExecStart: `/usr/bin/node ${home}/current/${spec.entry}`,
       LimitNOFILE: 65_536,
-      LockPersonality: "yes",
-      NoNewPrivileges: "yes",
-      PrivateDevices: "yes",
-      PrivateTmp: "yes",
-      ProtectClock: "yes",
-      ProtectControlGroups: "yes",
-      ProtectHome: "yes",
-      ProtectHostname: "yes",
-      ProtectKernelLogs: "yes",
-      ProtectKernelModules: "yes",
-      ProtectKernelTunables: "yes",
-      ProtectProc: "invisible",
-      ProtectSystem: "strict",
       Restart: "always",
       RestartSec: 1,
-      RestrictAddressFamilies: "AF_INET AF_INET6 AF_UNIX",
-      RestrictNamespaces: "yes",
-      RestrictRealtime: "yes",
-      RestrictSUIDSGID: "yes",
-      SystemCallArchitectures: "native",
-      // Refused calls fail rather than kill: Node asks for a few it can do without.
-      SystemCallErrorNumber: "EPERM",
-      SystemCallFilter: ["@system-service", "~@privileged @resources"],
-      // No MemoryDenyWriteExecute: Node compiles JavaScript to machine code.
       TimeoutStopSec: 20,
       UMask: "0077",
       User: spec.user,

@@ -1,12 +1,12 @@
 import type { Bundle } from "../bundle.ts";
-import type { DebianRelease } from "../packages.ts";
+import type { Image } from "../image.ts";
 import { SpecCheck } from "../spec.ts";
 import { keyValues } from "../text.ts";
 
 export interface BaseSpec {
-  /** Everything the host's services need: `packagesFor(debian, services)`. */
+  /** Everything the host's services need: `packagesFor(image, services)`. */
   packages: string[];
-  debian: DebianRelease;
+  image: Image;
 }
 
 /** All packages of the host in one apt transaction: unpacking together takes half the time of service by service. */

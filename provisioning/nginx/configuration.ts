@@ -1,3 +1,5 @@
+import { type Image, traits } from "../image.ts";
+
 /** What nginx is to serve; see `renderNginx`. */
 export interface NginxSpec {
   domain: string;
@@ -9,8 +11,7 @@ export interface NginxSpec {
   side: "blue" | "green";
   /** Largest request body. */
   clientMaxBodyMiB: number;
-  /** Debian 12 carries nginx 1.22, which spells HTTP/2 differently. @default 13 */
-  debian?: 12 | 13;
+  image: Image;
 }
 
 /** A line, or a line with a block below it. */
@@ -91,7 +92,7 @@ function plainServer(): Directive {
 }
 
 function tlsServer(spec: NginxSpec): Directive {
-  const modern = (spec.debian ?? 13) === 13;
+  const modern = traits[spec.image].http2Directive;
   const listen = modern ? "ssl default_server" : "ssl http2 default_server";
   const proxy = [
     "proxy_pass http://app",

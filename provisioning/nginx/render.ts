@@ -16,7 +16,7 @@ export function renderNginx(spec: NginxSpec): Bundle {
   const limits = ini({ Service: { LimitNOFILE: 65_536, Restart: "on-failure" } });
   return {
     service: "nginx",
-    packages: packagesFor(spec.debian ?? 13, ["nginx"]),
+    packages: packagesFor(spec.image, ["nginx"]),
     files: [
       { path: main, content: configuration(spec, print) },
       { path: "/etc/systemd/system/nginx.service.d/bascule.conf", content: limits },

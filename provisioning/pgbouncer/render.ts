@@ -1,5 +1,6 @@
 import type { Bundle } from "../bundle.ts";
-import { type DebianRelease, packagesFor } from "../packages.ts";
+import { type Image, traits } from "../image.ts";
+import { packagesFor } from "../packages.ts";
 import { SpecCheck } from "../spec.ts";
 import { ini, template } from "../text.ts";
 
@@ -13,8 +14,7 @@ export interface PgBouncerSpec {
   /** Connections to PostgreSQL per database and user. */
   poolSize: number;
   maxClientConnections: number;
-  /** @default 13 */
-  debian?: DebianRelease;
+  image: Image;
 }
 
 const folder = "/etc/pgbouncer";
@@ -34,7 +34,7 @@ export function renderPgBouncer(spec: PgBouncerSpec): Bundle {
   const scripts = "/usr/local/lib/bascule/pgbouncer";
   return {
     service: "pgbouncer",
-    packages: packagesFor(spec.debian ?? 13, ["pgbouncer"]),
+    packages: packagesFor(spec.image, ["pgbouncer"]),
     files: [
       {
         path: `${folder}/pgbouncer.ini`,
@@ -97,7 +97,7 @@ function configuration(spec: PgBouncerSpec): string {
         max_client_conn: spec.maxClientConnections,
         max_db_connections: spec.poolSize + reserve(spec),
         // Prepared statements survive transaction pooling from 1.21 on; older versions ignore nothing, so 12 gets no line.
-        max_prepared_statements: (spec.debian ?? 13) === 13 ? 200 : undefined,
+        max_prepared_statements: traits[spec.image].pooledPreparedStatements ? 200 : undefined,
         pidfile: "/run/postgresql/pgbouncer.pid",
         pool_mode: "transaction",
         query_wait_timeout: 30,

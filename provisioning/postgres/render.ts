@@ -1,4 +1,5 @@
 import type { Bundle, BundleFile } from "../bundle.ts";
+import { type Image, traits } from "../image.ts";
 import { packagesFor } from "../packages.ts";
 import { SpecCheck } from "../spec.ts";
 import { keyValues, type Scalar, template } from "../text.ts";
@@ -6,8 +7,8 @@ import { scramSecret } from "./scram.ts";
 import { type TuningInput, tune } from "./tuning.ts";
 
 export interface PostgresSpec extends TuningInput {
-  /** 15 on Debian 12, 17 on Debian 13: what Debian carries. */
-  version: 15 | 17;
+  /** Decides the major version: the one the distribution carries. */
+  image: Image;
   /** A superuser, reached through the SSH forward only. */
   adminUser: string;
   adminPassword: string;
@@ -24,7 +25,7 @@ const scripts = "/usr/local/lib/bascule/postgres";
 /** The cluster `main`, with data checksums, computed settings, its own pg_hba.conf and an administrator. */
 export function renderPostgres(spec: PostgresSpec): Bundle {
   refuseBadSpec(spec);
-  const version = String(spec.version);
+  const version = String(traits[spec.image].postgres);
   const folder = `/etc/postgresql/${version}/main`;
   // Two files, because PostgreSQL takes some settings over only when it is restarted: a change in the first one does that.
   const restart = `${folder}/postgresql.conf`;
@@ -32,7 +33,7 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
   const settings = settingsOf(spec);
   return {
     service: "postgres",
-    packages: packagesFor(spec.version === 17 ? 13 : 12, ["postgres"]),
+    packages: packagesFor(spec.image, ["postgres"]),
     files: [
       owned(restart, `${keyValues(settings.restart, " = ")}include_dir = 'conf.d'\n`, "0644"),
       owned(reload, keyValues(settings.reload, " = "), "0644"),
@@ -67,7 +68,6 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
 
 function refuseBadSpec(spec: PostgresSpec): void {
   const check = new SpecCheck("postgres")
-    .that(spec.version === 15 || spec.version === 17, "version", spec.version, "15 (Debian 12), 17 (Debian 13)")
     .integer("memoryMiB", spec.memoryMiB, 256, 4_194_304)
     .integer("cores", spec.cores, 1, 1024)
     .integer("maxConnections", spec.maxConnections, 10, 5000)
@@ -107,14 +107,15 @@ function owned(path: string, content: string, mode: string): BundleFile {
 
 function settingsOf(spec: PostgresSpec): { restart: Record<string, Scalar>; reload: Record<string, Scalar> } {
   const tuned = tune(spec);
+  const version = traits[spec.image].postgres;
   return {
     restart: {
       ...tuned.restart,
-      cluster_name: `'${spec.version}/main'`,
-      data_directory: `'/var/lib/postgresql/${spec.version}/main'`,
-      external_pid_file: `'/run/postgresql/${spec.version}-main.pid'`,
-      hba_file: `'/etc/postgresql/${spec.version}/main/pg_hba.conf'`,
-      ident_file: `'/etc/postgresql/${spec.version}/main/pg_ident.conf'`,
+      cluster_name: `'${version}/main'`,
+      data_directory: `'/var/lib/postgresql/${version}/main'`,
+      external_pid_file: `'/run/postgresql/${version}-main.pid'`,
+      hba_file: `'/etc/postgresql/${version}/main/pg_hba.conf'`,
+      ident_file: `'/etc/postgresql/${version}/main/pg_ident.conf'`,
       port: 5432,
       unix_socket_directories: "'/run/postgresql'",
       listen_addresses: `'${(spec.listenAddresses ?? ["localhost"]).join(",")}'`,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Bundle } from "../bundle.ts";
+import { type Image, traits } from "../image.ts";
 import { packagesFor } from "../packages.ts";
 import { SpecCheck } from "../spec.ts";
 import { environmentFile, keyValues, template } from "../text.ts";
@@ -18,8 +19,8 @@ const policies = [
 export type EvictionPolicy = (typeof policies)[number];
 
 export interface RedisSpec {
-  /** Valkey on Debian 13, Redis 7.0 on Debian 12; the same configuration either way. */
-  engine: "valkey" | "redis";
+  /** Decides the engine: Valkey where the distribution carries it, Redis elsewhere; the same configuration either way. */
+  image: Image;
   /** Password of the user `default`; `redis://default:<password>@127.0.0.1:6379`. */
   password: string;
   /** Upper limit of the data set. */
@@ -31,17 +32,16 @@ export interface RedisSpec {
 /** Valkey or Redis on 127.0.0.1:6379, append-only file synced every second. */
 export function renderRedis(spec: RedisSpec): Bundle {
   new SpecCheck("redis")
-    .that(spec.engine === "valkey" || spec.engine === "redis", "engine", spec.engine, "valkey, redis")
     .password("password", spec.password)
     .integer("maxmemoryMiB", spec.maxmemoryMiB, 16, 1_048_576)
     .that(policies.includes(spec.policy), "policy", spec.policy, policies.join(", "))
     .done();
-  const { engine } = spec;
+  const engine = traits[spec.image].cache;
   const configuration = `/etc/${engine}/${engine}.conf`;
   const unit = `${engine}-server.service`;
   return {
     service: "redis",
-    packages: packagesFor(engine === "valkey" ? 13 : 12, ["redis"]),
+    packages: packagesFor(spec.image, ["redis"]),
     files: [
       // Debian starts the server with this path; the server's own user reads it.
       {
@@ -91,7 +91,7 @@ function serverConfiguration(spec: RedisSpec): string {
       bind: "127.0.0.1 -::1",
       daemonize: "no",
       databases: 16,
-      dir: `/var/lib/${spec.engine}`,
+      dir: `/var/lib/${traits[spec.image].cache}`,
       // Freed in the background: evicting a large key must not hold up the others.
       "lazyfree-lazy-eviction": "yes",
       "lazyfree-lazy-expire": "yes",
@@ -99,7 +99,7 @@ function serverConfiguration(spec: RedisSpec): string {
       maxclients: 10_000,
       maxmemory: `${spec.maxmemoryMiB}mb`,
       "maxmemory-policy": spec.policy,
-      pidfile: `/run/${spec.engine}/${spec.engine}-server.pid`,
+      pidfile: `/run/${traits[spec.image].cache}/${traits[spec.image].cache}-server.pid`,
       port: 6379,
       "protected-mode": "yes",
       save: '""',

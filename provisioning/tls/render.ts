@@ -1,5 +1,6 @@
 import type { Bundle, BundleFile } from "../bundle.ts";
-import { type DebianRelease, packagesFor } from "../packages.ts";
+import type { Image } from "../image.ts";
+import { packagesFor } from "../packages.ts";
 import { SpecCheck } from "../spec.ts";
 import { ini, template } from "../text.ts";
 
@@ -19,8 +20,7 @@ export interface TlsSpec {
   zone: string;
   /** Pause between setting the record and asking for the check. @default 10 for Cloudflare itself, else 0 */
   dnsWaitSeconds?: number;
-  /** @default 13 */
-  debian?: DebianRelease;
+  image: Image;
 }
 
 /** Where the certificate of these domains is kept. */
@@ -47,7 +47,7 @@ export function renderTls(spec: TlsSpec): Bundle {
     files.push({ path: "/etc/bascule/tls/directory-ca.pem", content: spec.directoryCa });
   return {
     service: "tls",
-    packages: packagesFor(spec.debian ?? 13, ["tls"]),
+    packages: packagesFor(spec.image, ["tls"]),
     files,
     validate: [
       { name: "read request", argv: [`{staged}${scripts}/obtain`, "--check", "{staged}/etc/bascule/tls"], timeout: 10 },

@@ -92,7 +92,7 @@ describe("hostctl on a server", function () {
   before(async () => {
     process.env.XDG_STATE_HOME = ownState;
     server = await startServer();
-    const packages = packagesFor(13, ["app", "nginx"]);
+    const packages = packagesFor("debian-13", ["app", "nginx"]);
     const { code, body } = await server.apply(renderBase({ ...base, packages }));
     assert.equal(code, 0, JSON.stringify(body));
     assert.equal(

@@ -10,6 +10,7 @@ import { type Bundle, sealBundle } from "../../provisioning/bundle.ts";
 import { renderCloudInit } from "../../provisioning/cloud-init.ts";
 import { packHostctl } from "../../provisioning/hostctl/pack.ts";
 import { hostKeyFromSeed } from "../../provisioning/ssh/host-key.ts";
+import type { ServerImageName } from "../../tools/images/recipe.ts";
 import { seed } from "./specs.ts";
 
 /** What hostctl printed, and how it ended. */
@@ -31,16 +32,23 @@ export interface TestServer {
   remove(): Promise<void>;
 }
 
-const slot = 13;
-const id = 1;
+/** The block of addresses the test servers live in; runs side by side on one machine each need their own. */
+const slot = Number(process.env.BASCULE_TEST_SLOT ?? 13);
 
-/** Boots a server of the local cloud's Debian 13 image; needs the images, which `npm test` builds first. */
-export async function startServer(): Promise<TestServer> {
-  const name = `test-p${process.pid}`;
+export interface TestServerOptions {
+  /** @default "debian-13" */
+  image?: ServerImageName;
+  /** Tells servers apart that run at the same time, from 1 on. @default 1 */
+  id?: number;
+}
+
+/** Boots a server of the local cloud; needs the images, which `npm test` builds first. */
+export async function startServer({ image = "debian-13", id = 1 }: TestServerOptions = {}): Promise<TestServer> {
+  const name = `test-p${process.pid}-${id}`;
   const folder = mkdtempSync(join(tmpdir(), "bascule-server-"));
   const log = { info: () => undefined, warn: () => undefined };
   const machines = createDockerMachines(instance(name, folder), log);
-  const address = blockOf(slot).replace(/0\/20$/, "130");
+  const address = blockOf(slot).replace(/0\/20$/, String(122 + 8 * id));
   const hostKey = hostKeyFromSeed(seed);
   const login = loginKey();
   writeFileSync(join(folder, "login"), login.privateKey, { mode: 0o600 });
@@ -55,7 +63,7 @@ export async function startServer(): Promise<TestServer> {
   const spec = {
     id,
     name,
-    image: "debian-13",
+    image,
     ipv4: address,
     userData,
     sshKeys: [],

@@ -17,10 +17,10 @@ export const canary = "canary-0123456789abcdef";
 
 export const seed = Buffer.alloc(32, 7).toString("base64");
 
-export const base: BaseSpec = { debian: 13, packages: packagesFor(13, ["postgres", "nginx", "app"]) };
+export const base: BaseSpec = { image: "debian-13", packages: packagesFor("debian-13", ["postgres", "nginx", "app"]) };
 
 export const postgres: PostgresSpec = {
-  version: 17,
+  image: "debian-13",
   memoryMiB: 4096,
   cores: 4,
   maxConnections: 100,
@@ -36,9 +36,10 @@ export const pgbouncer: PgBouncerSpec = {
   password: canary,
   poolSize: 20,
   maxClientConnections: 1000,
+  image: "debian-13",
 };
 
-export const redis: RedisSpec = { engine: "valkey", password: canary, maxmemoryMiB: 256, policy: "allkeys-lfu" };
+export const redis: RedisSpec = { image: "debian-13", password: canary, maxmemoryMiB: 256, policy: "allkeys-lfu" };
 
 export const tls: TlsSpec = {
   domains: ["shop.example.org", "www.example.org"],
@@ -48,6 +49,7 @@ export const tls: TlsSpec = {
   dnsApi: "http://127.0.0.1:4380/client/v4",
   dnsToken: canary,
   zone: "example.org",
+  image: "debian-13",
 };
 
 /** Any gzipped tar; the renderer looks no further than its beginning. */
@@ -61,6 +63,7 @@ export const app: AppSpec = {
   ports: [3001, 3002],
   environment: { DATABASE_URL: `postgres://shop:${canary}@127.0.0.1:6432/shop`, MOTTO: 'a "quoted" $5 \\ `value`' },
   healthPath: "/api/health",
+  image: "debian-13",
 };
 
 export const nginx: NginxSpec = {
@@ -69,6 +72,7 @@ export const nginx: NginxSpec = {
   upstreamPorts: [3001, 3002],
   side: "green",
   clientMaxBodyMiB: 10,
+  image: "debian-13",
 };
 
 export const cloudInit: CloudInitSpec = {
@@ -86,18 +90,18 @@ export function bundles(): Record<string, Bundle> {
     base: renderBase(base),
     hostctl: renderHostctl(),
     nginx: renderNginx(nginx),
-    "nginx-debian-12": renderNginx({ ...nginx, debian: 12 }),
+    "nginx-debian-12": renderNginx({ ...nginx, image: "debian-12" }),
     pgbouncer: renderPgBouncer(pgbouncer),
-    "pgbouncer-debian-12": renderPgBouncer({ ...pgbouncer, debian: 12 }),
+    "pgbouncer-debian-12": renderPgBouncer({ ...pgbouncer, image: "debian-12" }),
     postgres: renderPostgres(postgres),
     "postgres-debian-12": renderPostgres({
       ...postgres,
-      version: 15,
+      image: "debian-12",
       listenAddresses: ["localhost", "10.20.1.2"],
       allow: [{ database: "shop", user: "shop", cidr: "10.20.1.0/24" }],
     }),
     redis: renderRedis(redis),
-    "redis-debian-12": renderRedis({ ...redis, engine: "redis" }),
+    "redis-debian-12": renderRedis({ ...redis, image: "debian-12" }),
     tls: renderTls(tls),
   };
 }

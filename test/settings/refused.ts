@@ -177,9 +177,9 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
   ],
   [
     "a PostgreSQL nobody ships",
-    changed("bascule:postgres", { version: 16 }),
+    changed("bascule:postgres", { version: 14 }),
     [
-      "bascule:postgres.version: got 16; allowed: 15 (with debian-12) or 17 (with debian-13). Set it: pulumi config set --path 'bascule:postgres.version' 17",
+      "bascule:postgres.version: got 14; allowed: 15 (with debian-12), 16 (with ubuntu-24.04) or 17 (with debian-13). Set it: pulumi config set --path 'bascule:postgres.version' 17",
     ],
   ],
   [

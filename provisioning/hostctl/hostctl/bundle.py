@@ -34,7 +34,9 @@ class File:
 @dataclass(frozen=True)
 class Archive:
     path: str
-    content: str
+    content: str | None = None
+    upload: str | None = None
+    sha256: str | None = None
     owner: str = "root"
     group: str = "root"
 
@@ -55,6 +57,7 @@ class Unit:
     watches: list[str] | None = None
     restartOn: list[str] = field(default_factory=list)
     health: Command | None = None
+    restartWindow: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,9 @@ class Bundle:
     archives: list[Archive] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
+    exclusive: dict[str, list[str]] = field(default_factory=dict)
+    images: list[str] = field(default_factory=list)
+    guardSeconds: float | None = None
     setup: list[Command] = field(default_factory=list)
     prepare: list[Command] = field(default_factory=list)
     finish: list[Command] = field(default_factory=list)

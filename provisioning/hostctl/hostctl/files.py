@@ -93,7 +93,7 @@ def unpack(archive: Archive) -> None:
     fresh = target.with_name(f".{target.name}.hostctl")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(archive.content)), mode="r:gz") as tar:
+        with tarfile.open(fileobj=io.BytesIO(packed(archive)), mode="r:gz") as tar:
             # Debian 12's Python has no filters yet, later ones warn where none is set: `harmless` is ours.
             tar.extraction_filter = lambda member, _path: member
             tar.extractall(fresh, [harmless(member) for member in tar.getmembers()])
@@ -109,6 +109,19 @@ def unpack(archive: Archive) -> None:
     shutil.rmtree(target, ignore_errors=True)
     os.rename(fresh, target)
     sync_directory(target.parent)
+
+
+def packed(archive: Archive) -> bytes:
+    """The tar as it came: in the bundle, or uploaded before and proven by its hash."""
+    if archive.upload is None:
+        return base64.b64decode(archive.content or "")
+    try:
+        data = at(archive.upload).read_bytes()
+    except OSError as error:
+        raise Failure("archives", f"{archive.upload}: {error.strerror}; upload the artefact again") from None
+    if digest(data) != archive.sha256:
+        raise Failure("archives", f"{archive.upload} has SHA-256 {digest(data)}, the bundle says {archive.sha256}")
+    return data
 
 
 def harmless(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { port, setting, unixName, wholeNumber } from "../leaves.ts";
+
+export const app = z.strictObject({
+  name: setting(unixName, {
+    means: "name of the application's unit, account and folder",
+    allowed: "lower-case letters, digits and -, at most 31",
+    example: "shop",
+    change: "sets up the app under the new name; the old unit stays until removed by hand",
+  }),
+  artefact: setting(z.string().regex(/^[^/].*\.(tar\.gz|tgz)$/), {
+    means: "the built application, a gzipped tar, relative to the project's folder",
+    allowed: "a relative path that ends in .tar.gz",
+    example: "examples/girlycrea/app/dist/shop.tar.gz",
+    change: "a new release; the instances restart one after the other",
+  }),
+  entry: setting(
+    z
+      .string()
+      .regex(/^[^/\s][^\s]*\.(mjs|cjs|js)$/)
+      .default("server.mjs"),
+    {
+      means: "file of the artefact that Node runs",
+      allowed: "a relative path that ends in .mjs, .cjs or .js",
+      example: "server.mjs",
+      change: "the instances restart one after the other",
+    },
+  ),
+  instances: setting(wholeNumber(1, 32).default(4), {
+    means: "processes of the application behind Nginx",
+    allowed: "a whole number from 1 to 32",
+    example: "4",
+    change: "starts or stops instances; Nginx reloads",
+  }),
+  firstPort: setting(port.default(3001), {
+    means: "port of the first instance; the others follow, all on loopback",
+    allowed: "a port from 1024 to 65535 that leaves room for all instances",
+    example: "3001",
+    change: "the instances restart; Nginx reloads",
+  }),
+  healthPath: setting(
+    z
+      .string()
+      .regex(/^\/\S*$/)
+      .default("/api/health"),
+    {
+      means: "path that answers 200 when the application and its stores work",
+      allowed: "a path that begins with /",
+      example: "/api/health",
+      change: "monitors and probes ask the new path",
+    },
+  ),
+  environment: setting(z.record(z.string().regex(/^[A-Z_][A-Z0-9_]*$/), z.string()).default({}), {
+    means: "environment variables without secrets, added to those Bascule sets",
+    allowed: "upper-case names with text values",
+    example: "info",
+    change: "the instances restart one after the other",
+  }),
+});
