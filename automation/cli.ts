@@ -4,8 +4,9 @@ import { exitOnSignals, type Interruption, trapSignals } from "./abort.ts";
 import { adopt } from "./adopt.ts";
 import { copy } from "./copy.ts";
 import { cutover } from "./cutover.ts";
+import { drift, driftTable } from "./drift.ts";
 import { asShell, forgetLocalStack, stackEnvironment } from "./env.ts";
-import { EXIT, explain, OperatorError } from "./errors.ts";
+import { EXIT, type ExitCode, explain, OperatorError } from "./errors.ts";
 import type { PluginMode } from "./plugins.ts";
 import { createReport, type Report } from "./report.ts";
 import { rollback } from "./rollback.ts";
@@ -38,6 +39,14 @@ function verb(name: string, summary: string, example: string): Command {
     .addHelpText("after", `\nExample:\n  $ ${example}`);
 }
 
+/** How a verb ends when it did its work. */
+interface Outcome<T> {
+  /** For people; `--json` prints the result itself. @default indented JSON */
+  show?: (result: T) => string;
+  /** @default done */
+  code?: (result: T) => ExitCode;
+}
+
 /**
  * Opens the stack, runs one operation, prints its result, and closes what was opened, however it ends. A signal ends it at once,
  * unless it asks to be told of signals by calling `interruption`.
@@ -45,6 +54,7 @@ function verb(name: string, summary: string, example: string): Command {
 async function operate<T>(
   options: CommonOptions,
   run: (session: Session, report: Report, interruption: () => Interruption) => Promise<T>,
+  { show = (result) => JSON.stringify(result, null, 2), code = () => EXIT.done }: Outcome<T> = {},
 ): Promise<void> {
   const report = createReport(false);
   const letGo = exitOnSignals(report.line);
@@ -55,7 +65,8 @@ async function operate<T>(
   const session = await openSession({ ...options, cwd: resolve(options.cwd) }, report);
   try {
     const result = await run(session, report, interruption);
-    process.stdout.write(`${options.json ? JSON.stringify(result) : JSON.stringify(result, null, 2)}\n`);
+    process.stdout.write(`${options.json ? JSON.stringify(result) : show(result)}\n`);
+    process.exitCode = code(result);
   } finally {
     session.close();
   }
@@ -122,6 +133,19 @@ verb(
 verb("status", "Show where traffic is and whether both sides could take it.", "npx bascule status --stack prod").action(
   (options: CommonOptions) => operate(options, (session) => status(session)),
 );
+
+verb(
+  "drift",
+  "Compare green's server with what was applied there; exit code 10 when something differs.",
+  "npx bascule drift --stack prod --service nginx",
+)
+  .option("--service <name>", "only this service")
+  .action((options: CommonOptions & { service?: string }) =>
+    operate(options, (session, report) => drift(session, options.service, report), {
+      show: driftTable,
+      code: ({ clean }) => (clean ? EXIT.done : EXIT.drift),
+    }),
+  );
 
 function fail(error: unknown): void {
   const explained = explain(error, "");

@@ -4,6 +4,8 @@ import { CommandError, ConcurrentUpdateError, StackNotFoundError } from "@pulumi
 export const EXIT = {
   done: 0,
   failed: 1,
+  /** `drift` found differences. */
+  drift: 10,
   /** Traffic was moved, did not arrive, and was moved back. */
   reverted: 20,
   /** A check said no; nothing was changed. */

@@ -12,8 +12,15 @@ import type { Session } from "./session.ts";
 
 /** Green's server over SSH: one connection, shared by every call, its host key pinned. */
 export interface Host {
-  hostctl(args: string[], stdin?: string): Promise<string>;
+  /** What hostctl printed. @throws OperatorError for an exit code that is not accepted */
+  hostctl(args: string[], call?: HostCall): Promise<string>;
   close(): Promise<void>;
+}
+
+export interface HostCall {
+  stdin?: string;
+  /** Exit codes that are an answer. @default only 0 */
+  accept?: number[];
 }
 
 export async function openHost(session: Session): Promise<Host> {
@@ -28,13 +35,13 @@ export async function openHost(session: Session): Promise<Host> {
   // A signal must not leave the key behind, nor the connection.
   process.once("exit", release);
   return {
-    async hostctl(args, stdin = "") {
+    async hostctl(args, { stdin = "", accept = [0] } = {}) {
       const command = ["sudo", "/usr/local/sbin/hostctl", ...args];
       const { stdout, stderr, exitCode } = await execa("ssh", [...options, target, ...command], {
         input: stdin,
         reject: false,
       });
-      if (exitCode === 0) return stdout;
+      if (exitCode !== undefined && accept.includes(exitCode)) return stdout;
       throw new OperatorError(
         exitCode === 255
           ? `cannot reach green at ${target}: ${stderr.trim()}`
@@ -81,7 +88,7 @@ const statusSchema = z.looseObject({
  * @returns what the job printed
  */
 export async function runJob(host: Host, name: string, job: DatabaseJob, report: Report): Promise<string> {
-  await host.hostctl(["job", "start", "--name", name], JSON.stringify(job));
+  await host.hostctl(["job", "start", "--name", name], { stdin: JSON.stringify(job) });
   for (;;) {
     const status = statusSchema.parse(
       JSON.parse(await host.hostctl(["job", "wait", "--name", name, "--seconds", "20"])),
