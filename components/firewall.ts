@@ -1,27 +1,25 @@
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
+import { type Admission, openings, providerRules } from "../provisioning/firewall/rules.ts";
+import type { Settings } from "../settings/schema.ts";
 import type { Naming } from "./naming.ts";
 
 export interface FirewallArgs {
   naming: Naming;
-  /** Where SSH may come from. A range that leaves out the operator locks Pulumi out at once. */
-  adminCidrs: string[];
-  /** TCP ports open to everybody. @default [80, 443] */
-  publicPorts?: number[];
+  /** Who may come in. A list of operators' ranges that leaves out the operator locks Pulumi out at once. */
+  admission: Admission;
 }
-
-const EVERYWHERE = ["0.0.0.0/0", "::/0"];
 
 /** Hetzner's packet filter in front of a server: everything that is not named here is dropped before it arrives. */
 export class Firewall extends pulumi.ComponentResource {
   readonly firewallId: pulumi.Output<number>;
 
   constructor(name: string, args: FirewallArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("bascule:network:Firewall", name, { adminCidrs: args.adminCidrs }, opts);
+    super("bascule:network:Firewall", name, { adminCidrs: args.admission.adminCidrs }, opts);
     const { prefix, labels } = args.naming;
     const firewall = new hcloud.Firewall(
       `${name}-rules`,
-      { name: prefix, labels, rules: rulesOf(args) },
+      { name: prefix, labels, rules: providerRules(openings(args.admission)) },
       { parent: this },
     );
     this.firewallId = firewall.id.apply(Number);
@@ -29,18 +27,11 @@ export class Firewall extends pulumi.ComponentResource {
   }
 }
 
-/** No rule for outgoing traffic: Hetzner then lets all of it out, which apt, ACME and backups need. */
-function rulesOf({ adminCidrs, publicPorts = [80, 443] }: FirewallArgs): hcloud.types.input.FirewallRule[] {
-  return [
-    // Path MTU discovery breaks without ICMP, and then large answers hang.
-    { direction: "in", protocol: "icmp", sourceIps: EVERYWHERE, description: "ping and path MTU" },
-    { direction: "in", protocol: "tcp", port: "22", sourceIps: adminCidrs, description: "SSH of the operators" },
-    ...publicPorts.map((port) => ({
-      direction: "in",
-      protocol: "tcp",
-      port: String(port),
-      sourceIps: EVERYWHERE,
-      description: `public port ${port}`,
-    })),
-  ];
+/** Who may come to a server, out of the stack's settings. */
+export function admissionOf({
+  access,
+  firewall,
+  network,
+}: Pick<Settings, "access" | "firewall" | "network">): Admission {
+  return { adminCidrs: access.adminCidrs, ...firewall, privateCidr: network.cidr };
 }

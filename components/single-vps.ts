@@ -6,7 +6,7 @@ import type { Secrets } from "../settings/load.ts";
 import type { Settings } from "../settings/schema.ts";
 import { App, instancePorts } from "./app.ts";
 import { readArtefact } from "./artefact.ts";
-import { Firewall } from "./firewall.ts";
+import { admissionOf, Firewall } from "./firewall.ts";
 import { HostService } from "./host-service.ts";
 import { type Naming, stackNaming } from "./naming.ts";
 import { Network } from "./network.ts";
@@ -49,7 +49,7 @@ export class SingleVps extends pulumi.ComponentResource {
   ): Server {
     const { network, access, server } = settings;
     const privateNetwork = new Network(`${name}-network`, { naming, ...network }, { parent: this });
-    const firewall = new Firewall(`${name}-firewall`, { naming, adminCidrs: access.adminCidrs }, { parent: this });
+    const firewall = new Firewall(`${name}-firewall`, { naming, admission: admissionOf(settings) }, { parent: this });
     return new Server(
       `${name}-server`,
       {

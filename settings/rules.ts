@@ -1,11 +1,8 @@
 import { contains, networkAddress, parseCidr } from "./cidr.ts";
 import { type SettingProblem, setCommand } from "./problems.ts";
+import { firewallRules } from "./rules/firewall.ts";
+import { problem, type Rule } from "./rules/rule.ts";
 import type { Settings } from "./schema.ts";
-
-/** Looks at settings that are each valid alone; a rule whose settings are not there stays silent. */
-type Rule = (settings: Partial<Settings>) => SettingProblem[];
-
-const problem = (path: string, message: string): SettingProblem => ({ path, message: `${path}: ${message}` });
 
 /** One A record points at one side; a share in between exists only with pools. */
 const recordCarriesAllOrNothing: Rule = ({ traffic }) =>
@@ -87,31 +84,6 @@ const privateNetwork: Rule = ({ network }) => {
   }
   return problems;
 };
-
-/** SSH open to the world is what the first scanner finds. */
-const adminsAreSomewhere: Rule = ({ access }) =>
-  (access?.adminCidrs ?? []).flatMap((text, index) => {
-    const path = `bascule:access.adminCidrs[${index}]`;
-    const range = parseCidr(text);
-    if (range?.prefix === 0) {
-      return [
-        problem(
-          path,
-          `got "${text}", the whole internet; allowed: the ranges you work from. Set it: ${setCommand(path, "203.0.113.7/32")}`,
-        ),
-      ];
-    }
-    if (range?.family === "ipv4" && networkAddress(range) !== range.address) {
-      const base = `${networkAddress(range)}/${range.prefix}`;
-      return [
-        problem(
-          path,
-          `got "${text}", which has bits set behind the prefix; allowed: "${base}". Set it: ${setCommand(path, base)}`,
-        ),
-      ];
-    }
-    return [];
-  });
 
 const notRoot: Rule = ({ access, postgres }) => {
   const problems: SettingProblem[] = [];
@@ -198,7 +170,7 @@ const RULES: readonly Rule[] = [
   recordCarriesAllOrNothing,
   recordIdNeedsRecord,
   privateNetwork,
-  adminsAreSomewhere,
+  ...firewallRules,
   notRoot,
   versionShipsWithImage,
   poolFitsServer,

@@ -4,6 +4,7 @@ import { access } from "./objects/access.ts";
 import { acme } from "./objects/acme.ts";
 import { app } from "./objects/app.ts";
 import { blue } from "./objects/blue.ts";
+import { firewall } from "./objects/firewall.ts";
 import { network } from "./objects/network.ts";
 import { pgbouncer } from "./objects/pgbouncer.ts";
 import { postgres } from "./objects/postgres.ts";
@@ -46,6 +47,7 @@ export const settingSchemas = {
   server,
   network,
   access,
+  firewall: firewall.prefault({}),
   postgres,
   pgbouncer: pgbouncer.prefault({}),
   redis: redis.prefault({}),

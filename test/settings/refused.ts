@@ -27,7 +27,7 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     "a key unlike any other",
     { ...validSettings, "bascule:kubernetes": "yes" },
     [
-      "bascule:kubernetes: there is no such setting; allowed: topology, domain, zone, sshPublicKey, server, network, access, postgres, pgbouncer, redis, app, acme, blue, traffic, probe, sshPrivateKey, acmeDnsToken, appSecrets, blueDatabaseUrl. Remove it: pulumi config rm bascule:kubernetes",
+      "bascule:kubernetes: there is no such setting; allowed: topology, domain, zone, sshPublicKey, server, network, access, firewall, postgres, pgbouncer, redis, app, acme, blue, traffic, probe, sshPrivateKey, acmeDnsToken, appSecrets, blueDatabaseUrl. Remove it: pulumi config rm bascule:kubernetes",
     ],
   ],
   [
@@ -151,14 +151,38 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     "an admin address without prefix",
     changed("bascule:access", { adminCidrs: ["203.0.113.7"] }),
     [
-      "bascule:access.adminCidrs[0]: got \"203.0.113.7\"; allowed: a list of at least one range in CIDR form, never the whole internet. Set it: pulumi config set --path 'bascule:access.adminCidrs[0]' 203.0.113.7/32",
+      "bascule:access.adminCidrs[0]: got \"203.0.113.7\"; allowed: a list of 1 to 50 ranges in CIDR form, never the whole internet. Set it: pulumi config set --path 'bascule:access.adminCidrs[0]' 203.0.113.7/32",
     ],
   ],
   [
     "no admin range at all",
     changed("bascule:access", { adminCidrs: [] }),
     [
-      "bascule:access.adminCidrs: got []; allowed: a list of at least one range in CIDR form, never the whole internet. Set it: pulumi config set --path 'bascule:access.adminCidrs[0]' 203.0.113.7/32",
+      "bascule:access.adminCidrs: got []; allowed: a list of 1 to 50 ranges in CIDR form, never the whole internet. Set it: pulumi config set --path 'bascule:access.adminCidrs[0]' 203.0.113.7/32",
+    ],
+  ],
+  [
+    "only Cloudflare's proxies where visitors come straight",
+    {
+      ...changed("bascule:firewall", { publicFrom: "cloudflare" }),
+      "bascule:traffic": '{"weight":0,"steering":"record"}',
+    },
+    [
+      "bascule:firewall.publicFrom: got \"cloudflare\" with steering record, whose visitors come straight to the server; allowed: everywhere. Set it: pulumi config set --path 'bascule:firewall.publicFrom' everywhere or pulumi config set --path 'bascule:traffic.steering' load-balancer",
+    ],
+  ],
+  [
+    "visitors from nowhere",
+    changed("bascule:firewall", { publicFrom: "nowhere" }),
+    [
+      "bascule:firewall.publicFrom: got \"nowhere\"; allowed: everywhere or cloudflare. Set it: pulumi config set --path 'bascule:firewall.publicFrom' everywhere",
+    ],
+  ],
+  [
+    "a proxy that is everybody",
+    changed("bascule:firewall", { proxyCidrs: ["::/0"] }),
+    [
+      "bascule:firewall.proxyCidrs[0]: got \"::/0\", the whole internet; allowed: the ranges of your proxies. Set it: pulumi config set --path 'bascule:firewall.proxyCidrs[0]' 198.51.100.0/24",
     ],
   ],
   [
