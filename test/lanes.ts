@@ -1,0 +1,54 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+/** How one run of Mocha ended. */
+export interface Outcome {
+  passed: number;
+  failed: number;
+  skipped: number;
+  code: number;
+}
+
+const closing = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/;
+
+/**
+ * Runs Mocha once per lane, side by side: servers spend much of their time waiting, and a second core would wait with them. The
+ * first lane is shown as it goes; what the others print follows whole, so that no line of one stands between lines of another.
+ */
+export async function runLanes(lanes: string[][], mocha: string, cwd: string): Promise<Outcome> {
+  const [first, ...others] = lanes.filter((files) => files.length > 0);
+  if (first === undefined)
+    throw new Error("no test file has such a name; npm test -- test/settings runs those of one folder");
+  const held = others.map(() => [] as string[]);
+  const running = others.map((files, index) => runLane(files, mocha, cwd, (line) => held[index]?.push(line)));
+  const outcomes = [await runLane(first, mocha, cwd, (line) => console.log(line))];
+  for (const [index, lane] of running.entries()) {
+    outcomes.push(await lane);
+    for (const line of held[index] ?? []) console.log(line);
+  }
+  return outcomes.reduce((sum, lane) => ({
+    passed: sum.passed + lane.passed,
+    failed: sum.failed + lane.failed,
+    skipped: sum.skipped + lane.skipped,
+    code: Math.max(sum.code, lane.code),
+  }));
+}
+
+async function runLane(files: string[], mocha: string, cwd: string, print: (line: string) => void): Promise<Outcome> {
+  const color = process.stdout.isTTY ? ["--color"] : [];
+  const child = spawn(process.execPath, [mocha, ...color, ...files], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const outcome: Outcome = { passed: 0, failed: 0, skipped: 0, code: 1 };
+  let closed = false;
+  const read = (line: string) => {
+    const figures = closing.exec(line);
+    if (figures === null) return print(line);
+    closed = true;
+    const [, passed, failed, skipped = 0] = figures;
+    Object.assign(outcome, { passed: Number(passed), failed: Number(failed), skipped: Number(skipped) });
+  };
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", read);
+  outcome.code = await new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)));
+  // A Mocha that broke off before its end has counted nothing: that is a failure and not an empty success.
+  if (!closed) outcome.failed += 1;
+  return outcome;
+}
