@@ -16,8 +16,16 @@ export interface NginxArgs {
   acme: Settings["acme"];
   /** Secret; edits the zone's records for the DNS challenge. */
   acmeDnsToken: pulumi.Output<string>;
+  /** How the site is served. */
+  site: Settings["nginx"];
   /** Ports of the application on loopback. */
   upstreamPorts: number[];
+  /** Path of the application's health check. */
+  healthPath: string;
+  /** Who gets in while the site is closed, and is not limited. */
+  adminCidrs: string[];
+  /** Proxies beside Cloudflare's own that may say who a visitor is. */
+  proxyCidrs: string[];
   /** Must run before Nginx forwards to it; the certificate does not wait for it. */
   upstream: pulumi.Resource;
 }
@@ -27,13 +35,25 @@ export class Nginx extends pulumi.ComponentResource {
   constructor(name: string, args: NginxArgs, opts?: pulumi.ComponentResourceOptions) {
     super("bascule:web:Nginx", name, { domains: args.domains }, opts);
     const certificate = this.createCertificate(name, args);
+    const { site } = args;
     const bundle = renderNginx({
       domain: args.domains[0],
+      ownName: args.domains[1],
       certificate: certificatePaths(args.domains[0]),
       upstreamPorts: args.upstreamPorts,
+      healthPath: args.healthPath,
       side: "green",
-      clientMaxBodyMiB: 16,
       image: args.image,
+      insiders: args.adminCidrs,
+      trustedProxies: args.proxyCidrs,
+      serve: site.serve,
+      mode: site.mode,
+      clientMaxBodyMiB: site.maxBodyMiB,
+      rate: { perSecond: site.requestsPerSecond, burst: site.burst },
+      hstsSeconds: site.hstsSeconds,
+      frames: site.frames,
+      appTimeoutSeconds: site.appTimeoutSeconds,
+      privatePaths: site.privatePaths,
     });
     new HostService(
       `${name}-service`,

@@ -8,6 +8,8 @@ export interface ImageTraits {
   postgres: 15 | 16 | 17;
   /** The cache the distribution carries; the same configuration either way. */
   cache: "redis" | "valkey";
+  /** The HTTP cache the distribution carries, by the name of its package; Varnish is called Vinyl from its ninth version on. */
+  httpCache: "varnish";
   /** nginx knows `http2 on` from 1.25.1; older ones spell it in `listen`. */
   http2Directive: boolean;
   /** PgBouncer keeps prepared statements in transaction mode from 1.21 on. */
@@ -15,7 +17,25 @@ export interface ImageTraits {
 }
 
 export const traits: Readonly<Record<Image, ImageTraits>> = {
-  "debian-12": { postgres: 15, cache: "redis", http2Directive: false, pooledPreparedStatements: false },
-  "debian-13": { postgres: 17, cache: "valkey", http2Directive: true, pooledPreparedStatements: true },
-  "ubuntu-24.04": { postgres: 16, cache: "redis", http2Directive: false, pooledPreparedStatements: true },
+  "debian-12": {
+    postgres: 15,
+    cache: "redis",
+    httpCache: "varnish",
+    http2Directive: false,
+    pooledPreparedStatements: false,
+  },
+  "debian-13": {
+    postgres: 17,
+    cache: "valkey",
+    httpCache: "varnish",
+    http2Directive: true,
+    pooledPreparedStatements: true,
+  },
+  "ubuntu-24.04": {
+    postgres: 16,
+    cache: "redis",
+    httpCache: "varnish",
+    http2Directive: false,
+    pooledPreparedStatements: true,
+  },
 };

@@ -1,7 +1,7 @@
 import { type Image, traits } from "./image.ts";
 
 /** The services that bring packages of their own. */
-export type PackagedService = "postgres" | "pgbouncer" | "redis" | "tls" | "app" | "nginx";
+export type PackagedService = "postgres" | "pgbouncer" | "redis" | "tls" | "app" | "nginx" | "varnish";
 
 /** What the distributions' own repositories carry of each service. */
 const packages: Record<PackagedService, (image: Image) => string[]> = {
@@ -11,7 +11,9 @@ const packages: Record<PackagedService, (image: Image) => string[]> = {
   tls: () => ["ca-certificates", "lego", "openssl"],
   app: () => ["curl", "nodejs"],
   // logrotate: minimal images lack it, and the access log would fill the disk.
-  nginx: () => ["curl", "logrotate", "nginx"],
+  nginx: () => ["curl", "libnginx-mod-http-brotli-filter", "logrotate", "nginx"],
+  // Brings a C compiler: the cache's configuration is compiled on the server.
+  varnish: (image) => ["curl", traits[image].httpCache],
 };
 
 /** The packages of these services, sorted, each once: what `renderBase` installs in one go. */

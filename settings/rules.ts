@@ -2,6 +2,7 @@ import { contains, networkAddress, parseCidr } from "./cidr.ts";
 import { type SettingProblem, setCommand } from "./problems.ts";
 import { firewallRules } from "./rules/firewall.ts";
 import { problem, type Rule } from "./rules/rule.ts";
+import { webRules } from "./rules/web.ts";
 import type { Settings } from "./schema.ts";
 
 /** One A record points at one side; a share in between exists only with pools. */
@@ -135,7 +136,14 @@ const poolFitsServer: Rule = ({ postgres, pgbouncer }) => {
   ];
 };
 
-const TAKEN_PORTS: Readonly<Record<number, string>> = { 5432: "PostgreSQL", 6379: "the cache", 6432: "PgBouncer" };
+const TAKEN_PORTS: Readonly<Record<number, string>> = {
+  5432: "PostgreSQL",
+  6081: "Varnish",
+  6379: "the cache",
+  6432: "PgBouncer",
+  8098: "Nginx",
+  8099: "Nginx",
+};
 
 const instancePorts: Rule = ({ app }) => {
   if (!app) return [];
@@ -176,6 +184,7 @@ const RULES: readonly Rule[] = [
   poolFitsServer,
   instancePorts,
   ownVariables,
+  ...webRules,
 ];
 
 /** What is wrong between settings. */

@@ -6,6 +6,7 @@ import { app } from "./objects/app.ts";
 import { blue } from "./objects/blue.ts";
 import { firewall } from "./objects/firewall.ts";
 import { network } from "./objects/network.ts";
+import { nginx } from "./objects/nginx.ts";
 import { pgbouncer } from "./objects/pgbouncer.ts";
 import { postgres } from "./objects/postgres.ts";
 import { probe } from "./objects/probe.ts";
@@ -52,6 +53,7 @@ export const settingSchemas = {
   pgbouncer: pgbouncer.prefault({}),
   redis: redis.prefault({}),
   app,
+  nginx: nginx.prefault({}),
   acme,
   blue,
   traffic,

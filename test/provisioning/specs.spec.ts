@@ -95,6 +95,16 @@ const refused: [what: string, render: () => unknown, message: string][] = [
     "nginx: upstreamPorts is []; allowed: at least one port of the application",
   ],
   [
+    "everybody as a proxy that says who a visitor is",
+    () => renderNginx({ ...nginx, trustedProxies: ["0.0.0.0/0"] }),
+    'nginx: trustedProxies is "0.0.0.0/0"; allowed: addresses or ranges, not everybody',
+  ],
+  [
+    "a path that ends the directive",
+    () => renderNginx({ ...nginx, privatePaths: ["/metrics { }"] }),
+    'nginx: privatePaths, healthPath is "/metrics { }"; allowed: paths such as /metrics',
+  ],
+  [
     "a domain that ends the directive",
     () => renderNginx({ ...nginx, domain: "a.b; return 200" }),
     'nginx: domain is "a.b; return 200"; allowed: a lower-case domain name such as shop.example.org',

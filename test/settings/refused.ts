@@ -27,7 +27,7 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     "a key unlike any other",
     { ...validSettings, "bascule:kubernetes": "yes" },
     [
-      "bascule:kubernetes: there is no such setting; allowed: topology, domain, zone, sshPublicKey, server, network, access, firewall, postgres, pgbouncer, redis, app, acme, blue, traffic, probe, sshPrivateKey, acmeDnsToken, appSecrets, blueDatabaseUrl. Remove it: pulumi config rm bascule:kubernetes",
+      "bascule:kubernetes: there is no such setting; allowed: topology, domain, zone, sshPublicKey, server, network, access, firewall, postgres, pgbouncer, redis, app, nginx, acme, blue, traffic, probe, sshPrivateKey, acmeDnsToken, appSecrets, blueDatabaseUrl. Remove it: pulumi config rm bascule:kubernetes",
     ],
   ],
   [
@@ -288,6 +288,41 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     { ...validSettings, "bascule:traffic": "50" },
     [
       "bascule:traffic: got \"50\"; allowed: an object. Set its fields: pulumi config set --path 'bascule:traffic.FIELD' VALUE",
+    ],
+  ],
+  [
+    "traffic to a closed site",
+    { ...changed("bascule:nginx", { serve: false }), "bascule:traffic": '{"weight":10}' },
+    [
+      "bascule:nginx.serve: got false with bascule:traffic.weight 10; allowed: true while green has traffic. Set it: pulumi config set --path 'bascule:nginx.serve' true",
+    ],
+  ],
+  [
+    "a health check that is hidden",
+    changed("bascule:nginx", { privatePaths: ["/api/health"] }),
+    [
+      "bascule:nginx.privatePaths: got \"/api/health\", which is bascule:app.healthPath; allowed: other paths. Set it: pulumi config set --path 'bascule:nginx.privatePaths[0]' /metrics",
+    ],
+  ],
+  [
+    "an unknown mode of the web server",
+    changed("bascule:nginx", { mode: "readonly" }),
+    [
+      "bascule:nginx.mode: got \"readonly\"; allowed: normal, read-only or maintenance. Set it: pulumi config set --path 'bascule:nginx.mode' maintenance",
+    ],
+  ],
+  [
+    "a limit nobody passes",
+    changed("bascule:nginx", { requestsPerSecond: 0 }),
+    [
+      "bascule:nginx.requestsPerSecond: got 0; allowed: a whole number from 1 to 100000. Set it: pulumi config set --path 'bascule:nginx.requestsPerSecond' 100",
+    ],
+  ],
+  [
+    "a private path without a slash",
+    changed("bascule:nginx", { privatePaths: ["metrics"] }),
+    [
+      "bascule:nginx.privatePaths[0]: got \"metrics\"; allowed: a list of at most 50 paths that begin with /, such as /metrics. Set it: pulumi config set --path 'bascule:nginx.privatePaths[0]' /metrics",
     ],
   ],
   [

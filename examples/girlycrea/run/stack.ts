@@ -69,6 +69,8 @@ export async function configure(
     "cloudflare:baseUrl": cloud.cloudflare.baseUrl,
     "bascule:sshPublicKey": sshKey.publicKey,
     "bascule:blue.address": blue.address,
+    // The local cloud's edge is not at Cloudflare's addresses, and its visitors are to be told apart all the same.
+    "bascule:firewall.proxyCidrs[0]": `${cloud.edge}/32`,
     "bascule:acme.directory": cloud.acme.directory,
     "bascule:acme.directoryCa": cloud.acme.directoryCa,
     "bascule:acme.dnsApi": cloud.fromServers.cloudflare,
