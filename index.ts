@@ -1,4 +1,6 @@
 import { Dns } from "./components/dns.ts";
+import { MailDns } from "./components/mail-dns.ts";
+import { mailRecords } from "./components/mail-records.ts";
 import { stackNaming } from "./components/naming.ts";
 import { SingleVps } from "./components/single-vps.ts";
 import { Traffic } from "./components/traffic.ts";
@@ -10,6 +12,8 @@ const { settings, secrets } = loadSettings();
 const green = new SingleVps("green", { settings, secrets });
 const zone = await lookUpZone(settings.zone);
 const dns = new Dns("dns", { zone, addresses: { green: green.server.address } });
+const mail = mailRecords(settings.mail, settings.zone);
+if (mail.length > 0) new MailDns("mail", { zone, records: mail });
 // Last, and only when everything on the server answered its probes.
 new Traffic(
   "traffic",

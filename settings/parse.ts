@@ -94,7 +94,7 @@ export function objectShape(schema: z.core.$ZodType): Readonly<Record<string, z.
   return schema instanceof z.ZodPrefault ? objectShape(schema.def.innerType) : undefined;
 }
 
-function explain(key: string, schema: z.ZodType, issue: z.core.$ZodIssue, value: unknown): SettingProblem[] {
+function explain(key: string, schema: z.core.$ZodType, issue: z.core.$ZodIssue, value: unknown): SettingProblem[] {
   const shape = objectShape(schema);
   const [field, ...deeper] = issue.path.map(String);
   if (issue.code === "unrecognized_keys" && shape && field === undefined) {
@@ -105,6 +105,9 @@ function explain(key: string, schema: z.ZodType, issue: z.core.$ZodIssue, value:
   const leaf = shape[field];
   const got = member(value, field);
   const path = `${key}.${field}`;
+  if (leaf && got !== undefined && objectShape(leaf)) {
+    return explain(path, leaf, { ...issue, path: issue.path.slice(1) }, got);
+  }
   const [inner] = deeper;
   if (inner === undefined || got === undefined) return [describe(path, leaf, got)];
   return [describe(Array.isArray(got) ? `${path}[${inner}]` : `${path}.${inner}`, leaf, member(got, inner), true)];

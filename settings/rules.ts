@@ -1,6 +1,7 @@
 import { contains, networkAddress, parseCidr } from "./cidr.ts";
 import { type SettingProblem, setCommand } from "./problems.ts";
 import { firewallRules } from "./rules/firewall.ts";
+import { mailRules } from "./rules/mail.ts";
 import { problem, type Rule } from "./rules/rule.ts";
 import { webRules } from "./rules/web.ts";
 import type { Settings } from "./schema.ts";
@@ -185,6 +186,7 @@ const RULES: readonly Rule[] = [
   instancePorts,
   ownVariables,
   ...webRules,
+  ...mailRules,
 ];
 
 /** What is wrong between settings. */

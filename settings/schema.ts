@@ -5,6 +5,7 @@ import { acme } from "./objects/acme.ts";
 import { app } from "./objects/app.ts";
 import { blue } from "./objects/blue.ts";
 import { firewall } from "./objects/firewall.ts";
+import { mail } from "./objects/mail.ts";
 import { network } from "./objects/network.ts";
 import { nginx } from "./objects/nginx.ts";
 import { pgbouncer } from "./objects/pgbouncer.ts";
@@ -57,6 +58,7 @@ export const settingSchemas = {
   acme,
   blue,
   traffic,
+  mail: mail.prefault({}),
   probe: probe.prefault({}),
 };
 

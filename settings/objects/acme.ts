@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { pem, setting, webAddress } from "../leaves.ts";
+import { hostname, pem, setting, webAddress } from "../leaves.ts";
 
 export const acme = z.strictObject({
   email: setting(z.email(), {
@@ -19,6 +19,13 @@ export const acme = z.strictObject({
     allowed: "a PEM certificate",
     example: '"$(cat ca.pem)"',
     change: "nothing until the next certificate",
+  }),
+  caaIssuer: setting(hostname.optional(), {
+    means:
+      "name the certificate authority goes by in CAA records, where bascule:acme.directory is not a well-known one",
+    allowed: "a lower-case DNS name, such as letsencrypt.org",
+    example: "letsencrypt.org",
+    change: "nothing on the server",
   }),
   dnsApi: setting(webAddress.default("https://api.cloudflare.com/client/v4"), {
     means: "Cloudflare API as the server reaches it, for the DNS challenge",

@@ -38,6 +38,12 @@ describe("the Cloudflare API: DNS records", () => {
     ["an address in a CNAME", { type: "CNAME", content: "192.0.2.1" }, 9007, "Content for CNAME record is invalid."],
     ["an empty TXT", { type: "TXT", content: "" }, 9010, "Content for TXT record is invalid."],
     ["an MX without priority", { type: "MX", content: "mail.test" }, 9101, "priority is a required data field"],
+    [
+      "a null MX with a priority",
+      { type: "MX", content: ".", priority: 10 },
+      9009,
+      "Content for MX record is invalid.",
+    ],
     ["a CAA without data", { type: "CAA", content: "0 issue x" }, 9101, "data.flags is a required data field"],
     [
       "an SRV without target",
@@ -108,6 +114,7 @@ describe("the Cloudflare API: DNS records", () => {
     ],
     ["TXT", { type: "TXT", content: "v=spf1 -all", ttl: 3600 }, { content: "v=spf1 -all", proxiable: false }],
     ["MX", { type: "MX", content: "mail.test", priority: 0, ttl: 1 }, { priority: 0 }],
+    ["null MX", { type: "MX", content: ".", priority: 0, ttl: 1 }, { content: "." }],
     [
       "CAA",
       { type: "CAA", data: { flags: 0, tag: "issue", value: "pki.test" }, ttl: 1 },

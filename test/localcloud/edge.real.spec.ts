@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { Resolver } from "node:dns/promises";
 import { connect } from "node:tls";
 import type Cloudflare from "cloudflare";
+import { mailRecords } from "../../components/mail-records.ts";
 import { type EdgeClient, EdgeWorld } from "../support/edge-world.ts";
+import { parsedMail, wholeMail } from "../support/mail.ts";
 
 const ZONE = "girlycrea.test";
 
@@ -67,6 +69,33 @@ describe("the data plane in containers", function () {
       assert.equal((await resolver.resolveSrv(`_sip._tcp.${ZONE}`))[0]?.port, 5060);
       assert.equal((await resolver.resolveNs(ZONE)).length, 2);
       await assert.rejects(resolver.resolve4(`_tcp.${ZONE}`), { code: "ENODATA" });
+    });
+
+    it("answers a company's mail records, word for word", async () => {
+      const mail = "mail.test";
+      const { id } = await cf.zones.create({
+        name: mail,
+        account: { id: world.cloud.instance.accountId },
+        type: "full",
+      });
+      const quiet = mailRecords(parsedMail({ mx: ["0 ."] }), `quiet.${mail}`);
+      for (const { label: _, ...fields } of [...mailRecords(parsedMail(wholeMail), mail), ...quiet]) {
+        await cf.post(`/zones/${id}/dns_records`, { body: { ...fields, ttl: 3600, proxied: false } });
+      }
+      const txt = async (name: string) => (await resolver.resolveTxt(name)).map((strings) => strings.join(""));
+      const mx = async (name: string) =>
+        (await resolver.resolveMx(name)).map(({ exchange, priority }) => `${priority} ${exchange}.`).sort();
+      assert.deepEqual(await mx(`quiet.${mail}`), ["0 ."]);
+      assert.deepEqual(await mx(mail), ["10 mx1.mailhost.example.", "20 mx2.mailhost.example."]);
+      assert.deepEqual(await txt(mail), ["v=spf1 mx include:_spf.mailhost.example ip4:203.0.113.7 -all"]);
+      assert.deepEqual(await txt(`s2026._domainkey.${mail}`), [`v=DKIM1; k=rsa; p=${wholeMail.dkim.s2026}`]);
+      assert.deepEqual(await txt(`_dmarc.${mail}`), [
+        "v=DMARC1; p=reject; pct=50; rua=mailto:dmarc@girlycrea.test; aspf=s",
+      ]);
+      assert.deepEqual((await resolver.resolveCaa(mail)).map(({ issue }) => issue).sort(), [
+        "letsencrypt.org; validationmethods=dns-01",
+        "pki.goog",
+      ]);
     });
 
     it("answers a change at once, and a name that was deleted no longer", async () => {

@@ -35,6 +35,11 @@ const zone = new cloudflare.Zone("zone", { account: { id: "${ACCOUNT}" }, name: 
 const record = new cloudflare.DnsRecord("record", {
   zoneId: zone.id, name: "www.girlycrea.test", type: "A", content: server.ipv4Address, ttl: v > 0 ? 120 : 60,
 });
+for (const [name, mail] of Object.entries({
+  mx: { type: "MX", content: "mx.girlycrea.test", priority: 10 },
+  txt: { type: "TXT", content: '"v=DKIM1; k=rsa; p=${"x".repeat(230)}" "rest"' },
+  caa: { type: "CAA", data: { flags: 0, tag: "issue", value: "pki.test" } },
+})) new cloudflare.DnsRecord(name, { zoneId: zone.id, name: "girlycrea.test", ttl: 3600, ...mail });
 const hello = new command.local.Command("hello", { create: "cat", stdin: password.result, logging: "none" },
   { additionalSecretOutputs: ["stdout", "stderr"] });
 export const zoneId = zone.id;
@@ -91,21 +96,21 @@ describe("plugins: the real engine", function () {
 
   it("previews what is not there yet", async () => {
     const output = await stack.ok("preview");
-    assert.match(output, /\+ 11 to create/);
+    assert.match(output, /\+ 14 to create/);
     assert.match(output, /address : \[unknown\]/);
     assert.equal(api.hub.state.servers.all().length, 0);
   });
 
   it("creates it, and says what the program said", async () => {
     const output = await stack.ok(...up);
-    assert.match(output, /\+ 11 created/);
+    assert.match(output, /\+ 14 created/);
     assert.match(output, /said by the program/);
   });
 
   it("finds nothing to do the second time, nor after looking at the clouds", async () => {
-    assert.match(await stack.ok(...up, "--expect-no-changes"), /11 unchanged/);
-    assert.match(await stack.ok("refresh", "--yes", "--skip-preview", "--expect-no-changes"), /11 unchanged/);
-    assert.match(await stack.ok("preview", "--refresh", "--expect-no-changes"), /11 unchanged/);
+    assert.match(await stack.ok(...up, "--expect-no-changes"), /14 unchanged/);
+    assert.match(await stack.ok("refresh", "--yes", "--skip-preview", "--expect-no-changes"), /14 unchanged/);
+    assert.match(await stack.ok("preview", "--refresh", "--expect-no-changes"), /14 unchanged/);
   });
 
   it("keeps secrets out of the state", async () => {
@@ -163,7 +168,7 @@ describe("plugins: the real engine", function () {
     assert.match(await other.ok(...up, "--expect-no-changes"), /3 unchanged/);
     await other.ok("destroy", "--yes", "--skip-preview");
     other.discard();
-    assert.match(await stack.ok("refresh", "--yes", "--skip-preview", "--expect-no-changes"), /11 unchanged/);
+    assert.match(await stack.ok("refresh", "--yes", "--skip-preview", "--expect-no-changes"), /14 unchanged/);
   });
 
   it("tells the program's error, and bails out without a second one", async () => {
@@ -187,7 +192,7 @@ describe("plugins: the real engine", function () {
   });
 
   it("removes everything", async () => {
-    assert.match(await stack.ok("destroy", "--yes", "--skip-preview"), /- 11 deleted/);
+    assert.match(await stack.ok("destroy", "--yes", "--skip-preview"), /- 14 deleted/);
     const { servers, networks, firewalls, sshKeys } = api.hub.state;
     assert.deepEqual(
       [servers, networks, firewalls, sshKeys].map((all) => all.all().length),

@@ -1,3 +1,4 @@
+import { secretDocs, settingSchemas } from "../../settings/schema.ts";
 import { validSettings } from "./valid.ts";
 
 /** Merges fields into one object setting of the valid stack file. */
@@ -14,6 +15,8 @@ function withoutField(key: string, field: string): Record<string, string> {
   return changed(key, { [field]: undefined });
 }
 
+const known = [...Object.keys(settingSchemas), ...Object.keys(secretDocs)].join(", ");
+
 /** One thing wrong in an else valid stack file, and all that is said about it. */
 export const refused: [name: string, map: Record<string, string>, lines: string[]][] = [
   [
@@ -26,9 +29,7 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
   [
     "a key unlike any other",
     { ...validSettings, "bascule:kubernetes": "yes" },
-    [
-      "bascule:kubernetes: there is no such setting; allowed: topology, domain, zone, sshPublicKey, server, network, access, firewall, postgres, pgbouncer, redis, app, nginx, acme, blue, traffic, probe, sshPrivateKey, acmeDnsToken, appSecrets, blueDatabaseUrl. Remove it: pulumi config rm bascule:kubernetes",
-    ],
+    [`bascule:kubernetes: there is no such setting; allowed: ${known}. Remove it: pulumi config rm bascule:kubernetes`],
   ],
   [
     "a misspelt field",

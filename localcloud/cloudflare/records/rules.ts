@@ -73,8 +73,8 @@ function contentOf(type: RecordType, fields: RecordFields): string {
     case "NS":
       return hostname(content, 9008, type);
     case "MX":
-      required(fields.priority, "priority");
-      return hostname(content, 9009, type);
+      // The null MX of RFC 7505: the zone takes no mail.
+      return required(fields.priority, "priority") === 0 && content === "." ? content : hostname(content, 9009, type);
     case "TXT":
       return matching(content, content !== "" && content.length <= 4096, 9010, "Content for TXT record is invalid.");
     case "CAA":
