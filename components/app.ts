@@ -17,6 +17,8 @@ export interface AppArgs {
   databaseUrl: pulumi.Output<string>;
   /** Secret. */
   redisUrl: pulumi.Output<string>;
+  /** Secret; where there is a queue. */
+  queueUrl?: pulumi.Output<string> | undefined;
   /** Secret environment variables of the application's own. */
   secrets: pulumi.Output<Record<string, string>>;
 }
@@ -35,8 +37,8 @@ export class App extends pulumi.ComponentResource {
     super("bascule:app:App", name, { app: args.app.name, instances: args.app.instances }, opts);
     const { app, artefact } = args;
     const bundle = pulumi
-      .all([args.databaseUrl, args.redisUrl, args.secrets])
-      .apply(([databaseUrl, redisUrl, secrets]) =>
+      .all([args.databaseUrl, args.redisUrl, args.secrets, args.queueUrl])
+      .apply(([databaseUrl, redisUrl, secrets, queueUrl]) =>
         renderApp({
           name: app.name,
           user: app.name,
@@ -49,6 +51,7 @@ export class App extends pulumi.ComponentResource {
             ...secrets,
             DATABASE_URL: databaseUrl,
             REDIS_URL: redisUrl,
+            ...(queueUrl === undefined ? {} : { QUEUE_URL: queueUrl }),
             SHOP_SIDE: "green",
             NODE_ENV: "production",
           },

@@ -8,7 +8,7 @@ export interface PgBouncerArgs {
   server: Server;
   image: Image;
   database: string;
-  /** Role that clients and PgBouncer itself log in as. */
+  /** Role the application logs in as. */
   role: string;
   /** Secret; of that role. */
   password: pulumi.Output<string>;
@@ -16,6 +16,8 @@ export interface PgBouncerArgs {
   poolSize: number;
   /** Clients accepted at the same time. A change reloads. */
   maxClientConnections: number;
+  /** Whether clients may name statements and use them again. @default where the image's PgBouncer can */
+  preparedStatements?: boolean;
 }
 
 const PORT = 6432;
@@ -27,17 +29,14 @@ export class PgBouncer extends pulumi.ComponentResource {
 
   constructor(name: string, args: PgBouncerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("bascule:database:PgBouncer", name, { poolSize: args.poolSize }, opts);
-    const bundle = args.password.apply((password) =>
-      renderPgBouncer({
-        port: PORT,
-        database: args.database,
-        user: args.role,
-        password,
-        poolSize: args.poolSize,
-        maxClientConnections: args.maxClientConnections,
-        image: args.image,
-      }),
-    );
+    const bundle = renderPgBouncer({
+      port: PORT,
+      database: args.database,
+      poolSize: args.poolSize,
+      maxClientConnections: args.maxClientConnections,
+      preparedStatements: args.preparedStatements,
+      image: args.image,
+    });
     new HostService(`${name}-service`, { server: args.server, service: "pgbouncer", bundle }, { parent: this });
     this.url = pulumi.secret(
       pulumi.interpolate`postgresql://${args.role}:${args.password}@127.0.0.1:${PORT}/${args.database}`,

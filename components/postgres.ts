@@ -12,6 +12,8 @@ export interface PostgresArgs {
   /** Memory of the server that PostgreSQL may count on. A change restarts PostgreSQL. */
   memoryMiB: pulumi.Input<number>;
   cores: pulumi.Input<number>;
+  /** Decides how much WAL is kept. */
+  diskGiB: pulumi.Input<number>;
   /** Decides the major version; another one is a move, not an update. */
   image: Image;
   /** A change makes a new, empty database; the old one stays on the server, unused. */
@@ -22,6 +24,14 @@ export interface PostgresArgs {
   extensions: string[];
   /** A change restarts PostgreSQL (about 2 s). */
   maxConnections: number;
+  /** When changes that take a restart are made live, `HH:MM-HH:MM` in UTC. */
+  restartWindow: string;
+  /** Makes them live at once. */
+  restartNow: boolean;
+  /** Longest a statement of the application may take; 0 for ever. Connections made from then on heed a change. */
+  statementTimeoutSeconds: number;
+  /** Longest a transaction of the application may do nothing; 0 for ever. Connections made from then on heed a change. */
+  idleInTransactionSeconds: number;
   /** Loopback port of this machine that leads to the server's PostgreSQL. */
   forwardPort: number;
 }
@@ -53,17 +63,21 @@ export class Postgres extends pulumi.ComponentResource {
   }
 
   private createService(name: string, args: PostgresArgs, adminPassword: pulumi.Output<string>): HostService {
-    const bundle = pulumi.all([args.memoryMiB, args.cores, adminPassword]).apply(([memoryMiB, cores, password]) =>
-      renderPostgres({
-        image: args.image,
-        memoryMiB,
-        cores,
-        maxConnections: args.maxConnections,
-        adminUser: ADMIN,
-        adminPassword: password,
-        preload: args.extensions.filter((extension) => PRELOADED.includes(extension)),
-      }),
-    );
+    const bundle = pulumi
+      .all([args.memoryMiB, args.cores, args.diskGiB, adminPassword])
+      .apply(([memoryMiB, cores, diskGiB, password]) =>
+        renderPostgres({
+          image: args.image,
+          memoryMiB,
+          cores,
+          diskGiB,
+          maxConnections: args.maxConnections,
+          adminUser: ADMIN,
+          adminPassword: password,
+          preload: args.extensions.filter((extension) => PRELOADED.includes(extension)),
+          ...(args.restartNow ? {} : { restartWindow: args.restartWindow }),
+        }),
+      );
     return new HostService(`${name}-service`, { server: args.server, service: "postgres", bundle }, { parent: this });
   }
 
@@ -129,7 +143,13 @@ export class Postgres extends pulumi.ComponentResource {
     };
     const role = new postgresql.Role(
       `${name}-role`,
-      { name: args.role, login: true, password: this.password },
+      {
+        name: args.role,
+        login: true,
+        password: this.password,
+        statementTimeout: args.statementTimeoutSeconds * 1000,
+        idleInTransactionSessionTimeout: args.idleInTransactionSeconds * 1000,
+      },
       options,
     );
     const database = new postgresql.Database(

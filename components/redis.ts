@@ -1,38 +1,53 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { Image } from "../provisioning/image.ts";
-import { type EvictionPolicy, renderRedis } from "../provisioning/redis/render.ts";
+import { cachePort, type EvictionPolicy, queuePort, renderRedis } from "../provisioning/redis/render.ts";
 import { HostService } from "./host-service.ts";
 import type { Server } from "./server.ts";
 
 export interface RedisArgs {
   server: Server;
   image: Image;
-  /** Memory for keys. */
-  maxmemoryMiB: number;
-  /** What goes when the memory is full; `noeviction` for queues. */
+  /** Memory for the cache's keys. A change restarts it (under a second); keys are kept. */
+  maxmemoryMiB: pulumi.Input<number>;
+  /** What goes when that memory is full. */
   policy: EvictionPolicy;
+  /** A second server for queues, which never lets a key go. */
+  queue: boolean;
+  /** Memory for the queue's keys. A full queue refuses to write. */
+  queueMaxmemoryMiB: pulumi.Input<number>;
 }
 
-/** Cache on loopback: Valkey where Debian ships it, else Redis. */
+/** Cache on loopback, and a queue beside it where asked: Valkey where Debian ships it, else Redis. */
 export class Redis extends pulumi.ComponentResource {
-  /** Secret; what the application connects to. */
+  /** Secret; the cache, as the application connects to it. */
   readonly url: pulumi.Output<string>;
+  /** Secret; the queue, where there is one. */
+  readonly queueUrl?: pulumi.Output<string>;
 
   constructor(name: string, args: RedisArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("bascule:cache:Redis", name, { maxmemoryMiB: args.maxmemoryMiB }, opts);
-    const password = new random.RandomPassword(`${name}-password`, { length: 32, special: false }, { parent: this });
-    const bundle = password.result.apply((secret) =>
-      renderRedis({
-        // Debian 13 left Redis for Valkey when Redis changed its licence.
-        image: args.image,
-        password: secret,
-        maxmemoryMiB: args.maxmemoryMiB,
-        policy: args.policy,
-      }),
-    );
+    super("bascule:cache:Redis", name, { policy: args.policy, queue: args.queue }, opts);
+    const password = this.createPassword(`${name}-password`);
+    const monitor = this.createPassword(`${name}-monitor-password`);
+    const queue = args.queue ? this.createPassword(`${name}-queue-password`) : undefined;
+    const bundle = pulumi
+      .all([password, monitor, queue, args.maxmemoryMiB, args.queueMaxmemoryMiB])
+      .apply(([secret, monitorPassword, queueSecret, maxmemoryMiB, queueMaxmemoryMiB]) =>
+        renderRedis({
+          // Debian 13 left Redis for Valkey when Redis changed its licence.
+          image: args.image,
+          cache: { password: secret, maxmemoryMiB, policy: args.policy },
+          ...(queueSecret === undefined ? {} : { queue: { password: queueSecret, maxmemoryMiB: queueMaxmemoryMiB } }),
+          monitorPassword,
+        }),
+      );
     new HostService(`${name}-service`, { server: args.server, service: "redis", bundle }, { parent: this });
-    this.url = pulumi.secret(pulumi.interpolate`redis://default:${password.result}@127.0.0.1:6379`);
+    this.url = pulumi.secret(pulumi.interpolate`redis://app:${password}@127.0.0.1:${cachePort}`);
+    if (queue) this.queueUrl = pulumi.secret(pulumi.interpolate`redis://app:${queue}@127.0.0.1:${queuePort}`);
     this.registerOutputs();
+  }
+
+  private createPassword(name: string): pulumi.Output<string> {
+    return new random.RandomPassword(name, { length: 32, special: false }, { parent: this }).result;
   }
 }

@@ -99,15 +99,20 @@ export class SingleVps extends pulumi.ComponentResource {
     const afterBase = { parent: this, dependsOn: [base] };
     const postgres = new Postgres(
       `${name}-postgres`,
-      { server, image, memoryMiB: size.postgresMiB, cores: size.cores, ...settings.postgres },
+      { server, image, memoryMiB: size.postgresMiB, cores: size.cores, diskGiB: size.diskGiB, ...settings.postgres },
       afterBase,
     );
-    const redis = new Redis(`${name}-redis`, { server, image, ...settings.redis }, afterBase);
+    const redis = new Redis(
+      `${name}-redis`,
+      { server, image, ...settings.redis, maxmemoryMiB: size.cacheMiB, queueMaxmemoryMiB: size.queueMiB },
+      afterBase,
+    );
     const { database, role } = settings.postgres;
     const pgbouncer = new PgBouncer(
       `${name}-pgbouncer`,
       { server, image, database, role, password: postgres.password, ...settings.pgbouncer },
-      { parent: this, dependsOn: [postgres.service] },
+      // It asks the database for its clients' secrets, so that must be there.
+      { parent: this, dependsOn: [postgres] },
     );
     const app = new App(
       `${name}-app`,
@@ -118,6 +123,7 @@ export class SingleVps extends pulumi.ComponentResource {
         artefact: readArtefact(settings.app.artefact),
         databaseUrl: pgbouncer.url,
         redisUrl: redis.url,
+        queueUrl: redis.queueUrl,
         secrets: secrets.appSecrets,
       },
       { parent: this, dependsOn: [postgres, pgbouncer, redis] },

@@ -5,8 +5,8 @@ export type PackagedService = "postgres" | "pgbouncer" | "redis" | "tls" | "app"
 
 /** What the distributions' own repositories carry of each service. */
 const packages: Record<PackagedService, (image: Image) => string[]> = {
-  postgres: (image) => [`postgresql-${traits[image].postgres}`],
-  pgbouncer: (image) => ["pgbouncer", `postgresql-client-${traits[image].postgres}`],
+  postgres: (image) => ["openssl", `postgresql-${traits[image].postgres}`],
+  pgbouncer: (image) => ["openssl", "pgbouncer", `postgresql-client-${traits[image].postgres}`],
   redis: (image) => [`${traits[image].cache}-server`, `${traits[image].cache}-tools`],
   tls: () => ["ca-certificates", "lego", "openssl"],
   app: () => ["curl", "nodejs"],

@@ -3,6 +3,7 @@ import { type SettingProblem, setCommand } from "./problems.ts";
 import { firewallRules } from "./rules/firewall.ts";
 import { mailRules } from "./rules/mail.ts";
 import { problem, type Rule } from "./rules/rule.ts";
+import { storeRules } from "./rules/stores.ts";
 import { webRules } from "./rules/web.ts";
 import type { Settings } from "./schema.ts";
 
@@ -97,7 +98,7 @@ const notRoot: Rule = ({ access, postgres }) => {
       ),
     );
   }
-  if (postgres && /^(postgres|pg_.*|bascule)$/.test(postgres.role)) {
+  if (postgres && /^(postgres|pg_.*|pgbouncer.*|bascule)$/.test(postgres.role)) {
     problems.push(
       problem(
         "bascule:postgres.role",
@@ -108,39 +109,11 @@ const notRoot: Rule = ({ access, postgres }) => {
   return problems;
 };
 
-const IMAGE_VERSIONS = { "debian-12": 15, "debian-13": 17, "ubuntu-24.04": 16 } as const;
-
-const versionShipsWithImage: Rule = ({ postgres, server }) => {
-  if (!postgres || !server) return [];
-  const ships = IMAGE_VERSIONS[server.image];
-  if (postgres.version === ships) return [];
-  return [
-    problem(
-      "bascule:postgres.version",
-      `got ${postgres.version} with bascule:server.image ${server.image}, which ships ${ships}; allowed: ${ships}, or another image. Set it: ${setCommand("bascule:postgres.version", String(ships))}`,
-    ),
-  ];
-};
-
-/** Connections kept free for the operator, monitoring and copies; a full server lets nobody in to see why. */
-const RESERVED_CONNECTIONS = 10;
-
-const poolFitsServer: Rule = ({ postgres, pgbouncer }) => {
-  if (!postgres || !pgbouncer) return [];
-  const room = postgres.maxConnections - RESERVED_CONNECTIONS;
-  if (pgbouncer.poolSize <= room) return [];
-  return [
-    problem(
-      "bascule:pgbouncer.poolSize",
-      `got ${pgbouncer.poolSize} with bascule:postgres.maxConnections ${postgres.maxConnections}, of which ${RESERVED_CONNECTIONS} are kept for the operator; allowed: at most ${room}. Set it: ${setCommand("bascule:pgbouncer.poolSize", String(Math.min(20, room)))}`,
-    ),
-  ];
-};
-
 const TAKEN_PORTS: Readonly<Record<number, string>> = {
   5432: "PostgreSQL",
   6081: "Varnish",
   6379: "the cache",
+  6380: "the queue",
   6432: "PgBouncer",
   8098: "Nginx",
   8099: "Nginx",
@@ -161,7 +134,7 @@ const instancePorts: Rule = ({ app }) => {
 };
 
 /** Set by the app's own bundle; a second value would win or lose silently. */
-const OWN_VARIABLES = ["DATABASE_URL", "REDIS_URL", "PORT", "SHOP_SIDE", "NODE_ENV"];
+const OWN_VARIABLES = ["DATABASE_URL", "REDIS_URL", "QUEUE_URL", "PORT", "SHOP_SIDE", "NODE_ENV"];
 
 const ownVariables: Rule = ({ app }) =>
   Object.keys(app?.environment ?? {})
@@ -181,8 +154,7 @@ const RULES: readonly Rule[] = [
   privateNetwork,
   ...firewallRules,
   notRoot,
-  versionShipsWithImage,
-  poolFitsServer,
+  ...storeRules,
   instancePorts,
   ownVariables,
   ...webRules,

@@ -16,8 +16,8 @@ if [ "$free" -lt "$((needed * 2))" ]; then
   exit 4
 fi
 
-# Extensions are resources of the stack, so neither dumped nor dropped here.
-PGSSLMODE="$BLUE_SSLMODE" pg_dump -Fd -j "$JOBS" --no-owner --no-privileges --exclude-extension='*' --lock-wait-timeout=10000 \
+# Extensions are resources of the stack, and a blue of ours has what PgBouncer looks up secrets with: both are green's own.
+PGSSLMODE="$BLUE_SSLMODE" pg_dump -Fd -j "$JOBS" --no-owner --no-privileges --exclude-extension='*' --exclude-schema=pgbouncer --lock-wait-timeout=10000 \
   -h "$BLUE_HOST" -p "$BLUE_PORT" -U "$BLUE_USER" -d "$BLUE_DATABASE" -f "$dump/blue"
 echo "dumped $(du -sb "$dump/blue" | cut -f1) bytes from blue"
 

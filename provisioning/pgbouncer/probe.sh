@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Usage: probe PORT POOL_SIZE MAX_CLIENTS, as the user postgres. Asks the running pool over its socket.
+# Usage: probe CONFIGURATION PORT DATABASE, as the user postgres. What the file says must be what runs, which SET on the console, a
+# reload that was refused and one that never came would change; and the way to the clients' secrets must be open.
 set -euo pipefail
-port=$1 pool_size=$2 max_clients=$3
-console() { psql -X -At -h /run/postgresql -p "$port" -U pgbouncer -d pgbouncer -c "$1"; }
-console 'SHOW VERSION' >/dev/null
-settings=$(console 'SHOW CONFIG')
-expect() {
-  local running
-  running=$(awk -F'|' -v key="$1" '$1 == key { print $2 }' <<<"$settings")
-  [ "$running" = "$2" ] || { echo "$1 is $running, expected $2; a reload was refused or needs a restart: journalctl -u pgbouncer" >&2; exit 1; }
-}
-expect default_pool_size "$pool_size"
-expect max_client_conn "$max_clients"
+configuration=$1 port=$2 database=$3
+ask() { psql -X -At -v ON_ERROR_STOP=1 -h /run/postgresql "$@"; }
+wrong=$(ask -p "$port" -U pgbouncer -d pgbouncer -c 'SHOW CONFIG' | awk -F'|' '
+  NR == FNR { if ($0 ~ /^\[/) section = $0; else if (section == "[pgbouncer]" && split($0, part, " = ") == 2) wanted[part[1]] = part[2]; next }
+  $1 in wanted { seen[$1] = 1; if ($2 != wanted[$1]) print $1 " is " $2 ", expected " wanted[$1] }
+  END { for (key in wanted) if (!(key in seen)) print key " is not known to this PgBouncer" }
+' "$configuration" -)
+[ -z "$wrong" ] || { echo "$wrong; a reload was refused or needs a restart: journalctl -u pgbouncer" >&2; exit 1; }
+ask -p 5432 -U pgbouncer_auth -d "$database" -c "SELECT FROM pgbouncer.secret_of('nobody')" >/dev/null

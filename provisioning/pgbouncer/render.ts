@@ -1,74 +1,87 @@
-import type { Bundle } from "../bundle.ts";
+import type { Bundle, BundleFile } from "../bundle.ts";
 import { type Image, traits } from "../image.ts";
 import { packagesFor } from "../packages.ts";
+import { poolAuthRole } from "../postgres/render.ts";
+import { sandbox } from "../sandbox.ts";
 import { SpecCheck } from "../spec.ts";
 import { ini, template } from "../text.ts";
 
 export interface PgBouncerSpec {
   /** Port on 127.0.0.1 the application connects to. */
   port: number;
+  /** Must exist. Every role PostgreSQL lets in may come through the pool, with the password it has there. */
   database: string;
-  user: string;
-  /** The role's password in PostgreSQL; clients of the pool log in with the same. */
-  password: string;
-  /** Connections to PostgreSQL per database and user. */
+  /** Connections to PostgreSQL per role. */
   poolSize: number;
   maxClientConnections: number;
+  /** Whether clients may name statements and use them again. @default where the image's PgBouncer can */
+  preparedStatements?: boolean | undefined;
   image: Image;
 }
 
 const folder = "/etc/pgbouncer";
+const scripts = "/usr/local/lib/bascule/pgbouncer";
 
-/** PgBouncer in transaction mode, on loopback and on PostgreSQL's socket folder; applicable before the database exists. */
+/** Connections that look up secrets; an answer takes a fraction of a millisecond. */
+const authConnections = 2;
+
+/** Seconds a query may wait for a connection, and so the longest pause no client notices but by waiting. */
+const queryWaitSeconds = 30;
+
+/** Connections taken beside the pool while clients wait. */
+export function reserveConnections(poolSize: number): number {
+  return Math.max(2, Math.ceil(poolSize / 4));
+}
+
+/** All connections to PostgreSQL that a pool of this size may come to hold. */
+export function poolConnections(poolSize: number): number {
+  return poolSize + reserveConnections(poolSize) + authConnections;
+}
+
+/**
+ * PgBouncer in transaction mode, on loopback and on PostgreSQL's socket folder. It holds no password: clients' secrets are asked of
+ * PostgreSQL, and what a client proves its password with is what PgBouncer logs in with in its place.
+ */
 export function renderPgBouncer(spec: PgBouncerSpec): Bundle {
   new SpecCheck("pgbouncer")
     .port("port", spec.port)
     .identifier("database", spec.database)
-    .identifier("user", spec.user)
-    .password("password", spec.password)
     .integer("poolSize", spec.poolSize, 1, 500)
     .integer("maxClientConnections", spec.maxClientConnections, spec.poolSize, 60_000)
+    .that(
+      !spec.preparedStatements || traits[spec.image].pooledPreparedStatements,
+      "preparedStatements",
+      spec.preparedStatements,
+      `false on ${spec.image}, whose PgBouncer loses them between transactions`,
+    )
     .done();
-  // The address stands in the unit too, because a change of it takes a restart and a changed unit file is what causes one.
-  const limits = ini({ Service: { Environment: `BASCULE_LISTEN=127.0.0.1:${spec.port}`, LimitNOFILE: 65_536 } });
-  const scripts = "/usr/local/lib/bascule/pgbouncer";
+  const configurationFile = `${folder}/pgbouncer.ini`;
   return {
     service: "pgbouncer",
+    images: [spec.image],
     packages: packagesFor(spec.image, ["pgbouncer"]),
     files: [
+      { path: configurationFile, content: configuration(spec), mode: "0640", owner: "postgres", group: "postgres" },
+      { path: "/etc/systemd/system/pgbouncer.service.d/bascule.conf", content: unitDropIn(spec) },
+      { path: "/etc/bascule/pgbouncer/auth.sql", content: filledIn("./auth.sql", spec), mode: "0644" },
+      ...["auth", "pool", "probe", "validate"].map((name) => script(name, filledIn(`./${name}.sh`, spec))),
+      script("self-signed", template(new URL("../self-signed.sh", import.meta.url))),
+    ],
+    setup: [
       {
-        path: `${folder}/pgbouncer.ini`,
-        content: configuration(spec),
-        mode: "0640",
-        owner: "postgres",
-        group: "postgres",
+        name: "create certificate",
+        argv: [`{staged}${scripts}/self-signed`, `${folder}/client.crt`, `${folder}/client.key`, "postgres:postgres"],
       },
-      {
-        path: `${folder}/userlist.txt`,
-        content: `"${spec.user}" "${spec.password}"\n`,
-        mode: "0640",
-        owner: "root",
-        group: "postgres",
-        secret: true,
-      },
-      // PgBouncer only logs that its limit is too low for the clients it was told to take; the soft limit is 1,024 otherwise.
-      { path: "/etc/systemd/system/pgbouncer.service.d/bascule.conf", content: limits },
-      { path: `${scripts}/validate`, content: template(new URL("./validate.sh", import.meta.url)), mode: "0755" },
-      { path: `${scripts}/probe`, content: template(new URL("./probe.sh", import.meta.url)), mode: "0755" },
     ],
     validate: [{ name: "start a copy", argv: [`{staged}${scripts}/validate`, `{staged}${folder}`], timeout: 20 }],
-    units: [
-      {
-        name: "pgbouncer.service",
-        // A reload keeps every client.
-        onChange: "reload",
-        watches: [`${folder}/pgbouncer.ini`, `${folder}/userlist.txt`],
-      },
-    ],
+    // Before the units, so that no client meets a PgBouncer that cannot ask.
+    prepare: [{ name: "way to the secrets", argv: [`${scripts}/auth`, spec.database], timeout: 60 }],
+    // A reload keeps every client.
+    units: [{ name: "pgbouncer.service", onChange: "reload", watches: [configurationFile] }],
     probes: [
       {
-        name: "admin console",
-        argv: [`${scripts}/probe`, String(spec.port), String(spec.poolSize), String(spec.maxClientConnections)],
+        name: "running settings",
+        argv: [`${scripts}/probe`, configurationFile, String(spec.port), spec.database],
         user: "postgres",
         timeout: 20,
       },
@@ -76,36 +89,69 @@ export function renderPgBouncer(spec: PgBouncerSpec): Bundle {
   };
 }
 
+function script(name: string, content: string): BundleFile {
+  return { path: `${scripts}/${name}`, content, mode: "0755" };
+}
+
+function filledIn(file: string, spec: PgBouncerSpec): string {
+  return template(new URL(file, import.meta.url))
+    .replaceAll("@ROLE@", poolAuthRole)
+    .replaceAll("@DATABASE@", spec.database)
+    .replaceAll("@PORT@", String(spec.port))
+    .replaceAll("@LONGEST@", String(queryWaitSeconds - 5));
+}
+
+function unitDropIn(spec: PgBouncerSpec): string {
+  return ini({
+    Service: {
+      // The address stands in the unit too, because a change of it takes a restart and a changed unit file is what causes one.
+      Environment: `BASCULE_LISTEN=127.0.0.1:${spec.port}`,
+      // One file per client and per connection. PgBouncer only logs that its limit is too low; it is 1,024 otherwise.
+      LimitNOFILE: 65_536,
+      ...sandbox({ writable: ["/run/postgresql"], network: "loopback" }),
+    },
+  });
+}
+
 function configuration(spec: PgBouncerSpec): string {
   return ini(
     {
-      databases: { [spec.database]: `host=/run/postgresql port=5432 dbname=${spec.database}` },
+      databases: {
+        [spec.database]: `host=/run/postgresql port=5432 dbname=${spec.database} auth_user=${poolAuthRole}`,
+      },
+      users: { [poolAuthRole]: `max_user_connections=${authConnections}` },
       pgbouncer: {
         // Only the operating system's user postgres, over the socket, may use the console; no password for it exists.
         admin_users: "postgres",
-        auth_file: `${folder}/userlist.txt`,
+        auth_query: "SELECT name, secret FROM pgbouncer.secret_of($1)",
         auth_type: "scram-sha-256",
+        client_tls_cert_file: `${folder}/client.crt`,
+        client_tls_key_file: `${folder}/client.key`,
+        client_tls_protocols: "secure",
+        // Who asks for it gets it; on loopback it would cost time and hide nothing.
+        client_tls_sslmode: "prefer",
         default_pool_size: spec.poolSize,
         // Sent by JDBC and some Node clients at start-up, of no meaning in a pool.
         ignore_startup_parameters: "extra_float_digits",
         listen_addr: "127.0.0.1",
+        // Clients that come all at once, after a restart of the application, are not refused.
         listen_backlog: 4096,
         listen_port: spec.port,
         log_connections: 0,
         log_disconnections: 0,
         logfile: "",
         max_client_conn: spec.maxClientConnections,
-        max_db_connections: spec.poolSize + reserve(spec),
-        // Prepared statements survive transaction pooling from 1.21 on; older versions ignore nothing, so 12 gets no line.
-        max_prepared_statements: traits[spec.image].pooledPreparedStatements ? 200 : undefined,
+        max_db_connections: poolConnections(spec.poolSize),
+        max_prepared_statements: preparedStatements(spec),
         pidfile: "/run/postgresql/pgbouncer.pid",
         pool_mode: "transaction",
-        query_wait_timeout: 30,
-        reserve_pool_size: reserve(spec),
+        query_wait_timeout: queryWaitSeconds,
+        reserve_pool_size: reserveConnections(spec.poolSize),
         reserve_pool_timeout: 3,
         server_idle_timeout: 300,
         server_lifetime: 3600,
-        server_tls_sslmode: "prefer",
+        // Over PostgreSQL's socket there is no TLS.
+        server_tls_sslmode: "disable",
         tcp_keepalive: 1,
         unix_socket_dir: "/run/postgresql",
       },
@@ -114,6 +160,8 @@ function configuration(spec: PgBouncerSpec): string {
   );
 }
 
-function reserve(spec: PgBouncerSpec): number {
-  return Math.max(2, Math.ceil(spec.poolSize / 4));
+/** They survive transaction pooling from 1.21 on. Debian 12 carries 1.18, which does not know the setting. */
+function preparedStatements({ image, preparedStatements = true }: PgBouncerSpec): number | undefined {
+  if (!traits[image].pooledPreparedStatements) return undefined;
+  return preparedStatements ? 200 : 0;
 }

@@ -6,9 +6,7 @@ staged=$1
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 sed -e "s|^listen_addr .*|listen_addr =|" -e "s|^unix_socket_dir .*|unix_socket_dir = $scratch|" \
-  -e "s|^pidfile .*|pidfile = $scratch/pid|" -e "s|^auth_file .*|auth_file = $scratch/userlist.txt|" \
-  "$staged/pgbouncer.ini" >"$scratch/pgbouncer.ini"
-cp "$staged/userlist.txt" "$scratch/userlist.txt"
+  -e "s|^pidfile .*|pidfile = $scratch/pid|" "$staged/pgbouncer.ini" >"$scratch/pgbouncer.ini"
 chown -R postgres "$scratch"
 setpriv --reuid=postgres --regid=postgres --init-groups pgbouncer "$scratch/pgbouncer.ini" >"$scratch/log" 2>&1 &
 child=$!

@@ -1,8 +1,9 @@
 import type { Bundle, BundleFile } from "../bundle.ts";
 import { type Image, traits } from "../image.ts";
 import { packagesFor } from "../packages.ts";
+import { sandbox } from "../sandbox.ts";
 import { SpecCheck } from "../spec.ts";
-import { keyValues, type Scalar, template } from "../text.ts";
+import { ini, keyValues, type Scalar, template } from "../text.ts";
 import { scramSecret } from "./scram.ts";
 import { type TuningInput, tune } from "./tuning.ts";
 
@@ -18,7 +19,12 @@ export interface PostgresSpec extends TuningInput {
   listenAddresses?: string[];
   /** Who may come from elsewhere, always over TLS; loopback is always open to every role with its password, over TLS too. */
   allow?: { database: string; user: string; cidr: string }[];
+  /** When changes that take a restart are made live, `HH:MM-HH:MM` in UTC. @default at once */
+  restartWindow?: string;
 }
+
+/** The role PgBouncer asks for passwords as; it has none itself, the operating system's user postgres may log in as it. */
+export const poolAuthRole = "pgbouncer_auth";
 
 const scripts = "/usr/local/lib/bascule/postgres";
 
@@ -30,22 +36,34 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
   // Two files, because PostgreSQL takes some settings over only when it is restarted: a change in the first one does that.
   const restart = `${folder}/postgresql.conf`;
   const reload = `${folder}/conf.d/bascule.conf`;
-  const settings = settingsOf(spec);
+  const access = [`${folder}/pg_hba.conf`, `${folder}/pg_ident.conf`];
+  const settings = settingsOf(spec, folder);
+  const unit = `postgresql@${version}-main.service`;
   return {
     service: "postgres",
+    images: [spec.image],
     packages: packagesFor(spec.image, ["postgres"]),
     files: [
       owned(restart, `${keyValues(settings.restart, " = ")}include_dir = 'conf.d'\n`, "0644"),
       owned(reload, keyValues(settings.reload, " = "), "0644"),
       owned(`${folder}/pg_hba.conf`, hostBasedAccess(spec), "0640"),
+      // PgBouncer runs as postgres.
+      owned(`${folder}/pg_ident.conf`, `pgbouncer postgres ${poolAuthRole}\n`, "0640"),
+      { path: `/etc/systemd/system/${unit}.d/bascule.conf`, content: unitDropIn() },
       { path: "/etc/bascule/postgres/admin.sql", content: adminSql(spec), mode: "0600", secret: true },
-      ...["cluster", "validate", "admin", "probe"].map((name) => ({
-        path: `${scripts}/${name}`,
-        content: template(new URL(`./${name}.sh`, import.meta.url)),
-        mode: "0755",
-      })),
+      { path: "/etc/bascule/postgres/guarded", content: guarded(settings) },
+      ...["cluster", "validate", "admin", "repair", "probe"].map((name) => script(`./${name}.sh`, name)),
+      script("../self-signed.sh", "self-signed"),
     ],
-    setup: [{ name: "create cluster", argv: [`{staged}${scripts}/cluster`, version], timeout: 120 }],
+    // A file beside ours in there would be read too.
+    exclusive: { [`${folder}/conf.d`]: [] },
+    setup: [
+      { name: "create cluster", argv: [`{staged}${scripts}/cluster`, version], timeout: 120 },
+      {
+        name: "create certificate",
+        argv: [`{staged}${scripts}/self-signed`, `${folder}/server.crt`, `${folder}/server.key`, "postgres:postgres"],
+      },
+    ],
     validate: [
       {
         name: "read settings",
@@ -55,21 +73,30 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
     ],
     units: [
       {
-        name: `postgresql@${version}-main.service`,
+        name: unit,
         onChange: "reload",
-        watches: [reload, `${folder}/pg_hba.conf`],
+        watches: [reload, ...access],
         restartOn: [restart],
+        ...(spec.restartWindow === undefined ? {} : { restartWindow: spec.restartWindow }),
       },
     ],
-    finish: [{ name: "administrator", argv: [`${scripts}/admin`], timeout: 60 }],
+    finish: [
+      { name: "administrator", argv: [`${scripts}/admin`], timeout: 60 },
+      { name: "settings past the files", argv: [`${scripts}/repair`], timeout: 60 },
+    ],
     probes: [{ name: "running settings", argv: [`${scripts}/probe`, restart, reload], user: "postgres", timeout: 60 }],
   };
+}
+
+function script(source: string, name: string): BundleFile {
+  return { path: `${scripts}/${name}`, content: template(new URL(source, import.meta.url)), mode: "0755" };
 }
 
 function refuseBadSpec(spec: PostgresSpec): void {
   const check = new SpecCheck("postgres")
     .integer("memoryMiB", spec.memoryMiB, 256, 4_194_304)
     .integer("cores", spec.cores, 1, 1024)
+    .integer("diskGiB", spec.diskGiB, 10, 1_048_576)
     .integer("maxConnections", spec.maxConnections, 10, 5000)
     .identifier("adminUser", spec.adminUser)
     .that(
@@ -78,7 +105,13 @@ function refuseBadSpec(spec: PostgresSpec): void {
       spec.adminUser,
       "any other name: postgres belongs to local maintenance",
     )
-    .password("adminPassword", spec.adminPassword);
+    .password("adminPassword", spec.adminPassword)
+    .matches(
+      "restartWindow",
+      spec.restartWindow ?? "00:00-01:00",
+      /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/,
+      "two times of the day in UTC, such as 02:00-04:00",
+    );
   for (const library of spec.preload) check.identifier("preload", library);
   for (const address of spec.listenAddresses ?? []) {
     check.matches("listenAddresses", address, /^(localhost|[0-9a-f:.]+)$/, "localhost or addresses of this server");
@@ -105,7 +138,12 @@ function owned(path: string, content: string, mode: string): BundleFile {
   return { path, content, mode, owner: "postgres", group: "postgres" };
 }
 
-function settingsOf(spec: PostgresSpec): { restart: Record<string, Scalar>; reload: Record<string, Scalar> } {
+interface Settings {
+  restart: Record<string, Scalar>;
+  reload: Record<string, Scalar>;
+}
+
+function settingsOf(spec: PostgresSpec, folder: string): Settings {
   const tuned = tune(spec);
   const version = traits[spec.image].postgres;
   return {
@@ -114,8 +152,8 @@ function settingsOf(spec: PostgresSpec): { restart: Record<string, Scalar>; relo
       cluster_name: `'${version}/main'`,
       data_directory: `'/var/lib/postgresql/${version}/main'`,
       external_pid_file: `'/run/postgresql/${version}-main.pid'`,
-      hba_file: `'/etc/postgresql/${version}/main/pg_hba.conf'`,
-      ident_file: `'/etc/postgresql/${version}/main/pg_ident.conf'`,
+      hba_file: `'${folder}/pg_hba.conf'`,
+      ident_file: `'${folder}/pg_ident.conf'`,
       port: 5432,
       unix_socket_directories: "'/run/postgresql'",
       listen_addresses: `'${(spec.listenAddresses ?? ["localhost"]).join(",")}'`,
@@ -130,15 +168,17 @@ function settingsOf(spec: PostgresSpec): { restart: Record<string, Scalar>; relo
       idle_in_transaction_session_timeout: "'5min'",
       lc_messages: "'C.UTF-8'",
       log_autovacuum_min_duration: "'10s'",
+      log_line_prefix: "'%m [%p] %q%u@%d/%a '",
       log_lock_waits: "on",
       log_min_duration_statement: "'1s'",
       log_temp_files: "'10MB'",
       log_timezone: "'Etc/UTC'",
       password_encryption: "'scram-sha-256'",
+      // The text of CREATE ROLE and ALTER ROLE holds what a password is checked against.
+      ...(spec.preload.includes("pg_stat_statements") ? { "pg_stat_statements.track_utility": "off" } : {}),
       ssl: "on",
-      // Made on this host when the package ssl-cert was installed; loopback is all it protects until addresses are opened.
-      ssl_cert_file: "'/etc/ssl/certs/ssl-cert-snakeoil.pem'",
-      ssl_key_file: "'/etc/ssl/private/ssl-cert-snakeoil.key'",
+      ssl_cert_file: `'${folder}/server.crt'`,
+      ssl_key_file: `'${folder}/server.key'`,
       ssl_min_protocol_version: "'TLSv1.2'",
       timezone: "'Etc/UTC'",
       track_io_timing: "on",
@@ -146,9 +186,47 @@ function settingsOf(spec: PostgresSpec): { restart: Record<string, Scalar>; relo
   };
 }
 
+/** A role or a database may have its own of these: reports sort more, a nightly job runs longer. */
+const ownChoice = [
+  "datestyle",
+  "default_text_search_config",
+  "idle_in_transaction_session_timeout",
+  "log_min_duration_statement",
+  "maintenance_work_mem",
+  "max_parallel_workers_per_gather",
+  "timezone",
+  "work_mem",
+];
+
+/** Not in our files, and yet nobody may set them for a role or a database: data would be lost or checks passed by. */
+const neverSet = [
+  "ignore_checksum_failure",
+  "local_preload_libraries",
+  "row_security",
+  "session_preload_libraries",
+  "session_replication_role",
+  "synchronous_commit",
+  "zero_damaged_pages",
+];
+
+function guarded({ restart, reload }: Settings): string {
+  const names = [...Object.keys(restart), ...Object.keys(reload)].filter((name) => !ownChoice.includes(name));
+  return `${[...names, ...neverSet].sort().join("\n")}\n`;
+}
+
+/**
+ * Debian's unit starts PostgreSQL as root and lets it change its user; started as postgres it needs nothing of root's. Data, WAL
+ * archive and backups made by the server itself lie in /var/lib/postgresql.
+ */
+function unitDropIn(): string {
+  const writable = ["/run/postgresql", "/var/lib/postgresql", "/var/log/postgresql"];
+  return ini({ Service: { User: "postgres", Group: "postgres", ...sandbox({ writable, jit: true }) } });
+}
+
 function hostBasedAccess(spec: PostgresSpec): string {
   const lines = [
     ["local", "all", "postgres", "", "peer"],
+    ["local", "all", poolAuthRole, "", "peer", "map=pgbouncer"],
     ["local", "all", "all", "", "scram-sha-256"],
     ["hostssl", "all", "all", "127.0.0.1/32", "scram-sha-256"],
     ["hostssl", "all", "all", "::1/128", "scram-sha-256"],

@@ -32,6 +32,12 @@ export const app = z.strictObject({
     example: "4",
     change: "starts or stops instances; Nginx reloads",
   }),
+  memoryMiB: setting(wholeNumber(32, 65536).default(120), {
+    means: "memory one instance is counted with when the server's is divided, in MiB",
+    allowed: "a whole number of MiB from 32 on; look at what yours take: systemctl status 'shop@*'",
+    example: "160",
+    change: "PostgreSQL gets more or less memory, with a restart in its window",
+  }),
   firstPort: setting(port.default(3001), {
     means: "port of the first instance; the others follow, all on loopback",
     allowed: "a port from 1024 to 65535 that leaves room for all instances",

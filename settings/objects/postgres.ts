@@ -31,7 +31,38 @@ export const postgres = z.strictObject({
     means: "PostgreSQL's max_connections",
     allowed: "a whole number from 20 to 1000",
     example: "100",
-    change: "restarts PostgreSQL (about 2 s)",
+    change: "restarts PostgreSQL (about 2 s), in bascule:postgres.restartWindow",
+  }),
+  restartWindow: setting(
+    z
+      .string()
+      .regex(/^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/)
+      .default("02:00-04:00"),
+    {
+      means:
+        "when PostgreSQL may be restarted for a change that takes it (about 2 s); until then the change is reported as pending",
+      allowed: "two times of the day in UTC, HH:MM-HH:MM",
+      example: "02:00-04:00",
+      change: "nothing restarts; what is pending waits for the new window",
+    },
+  ),
+  restartNow: setting(z.boolean().default(false), {
+    means: "restart PostgreSQL at once where a change takes it, whatever the window",
+    allowed: "true or false",
+    example: "true",
+    change: "what is pending is made live by the update that sets it (about 2 s without database)",
+  }),
+  statementTimeoutSeconds: setting(wholeNumber(0, 86400).default(60), {
+    means: "longest a statement of the application's role may take, in seconds; 0: no limit",
+    allowed: "a whole number from 0 to 86400",
+    example: "60",
+    change: "holds for connections made from then on; those of the pool are replaced within the hour",
+  }),
+  idleInTransactionSeconds: setting(wholeNumber(0, 86400).default(60), {
+    means: "longest an open transaction of the application's role may do nothing, in seconds; 0: no limit",
+    allowed: "a whole number from 0 to 86400",
+    example: "60",
+    change: "holds for connections made from then on; those of the pool are replaced within the hour",
   }),
   forwardPort: setting(port.default(15432), {
     means: "loopback port of the operator's machine where the database appears through SSH",

@@ -61,6 +61,7 @@ const mocks: pulumi.runtime.Mocks = {
           ...inputs,
           cores: 4,
           memory: 8,
+          disk: 80,
           locations: ["fsn1", "nbg1"].map((name) => ({ name, available: true })),
         };
       case "cloudflare:index/getZone:getZone":

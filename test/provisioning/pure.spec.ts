@@ -146,6 +146,7 @@ describe("PostgreSQL", () => {
     const machine = fc.record({
       memoryMiB: fc.integer({ min: 256, max: 1_048_576 }),
       cores: fc.integer({ min: 1, max: 128 }),
+      diskGiB: fc.integer({ min: 10, max: 100_000 }),
       maxConnections: fc.integer({ min: 10, max: 2000 }),
     });
     const mebibytes = (value: unknown) => Number(String(value).replace(/MB$/, ""));
@@ -158,6 +159,12 @@ describe("PostgreSQL", () => {
         assert.ok(mebibytes(reload.work_mem) >= 4);
         assert.ok(Number(reload.max_parallel_workers) <= Number(restart.max_worker_processes));
         assert.ok(Number(reload.max_parallel_workers_per_gather) <= 4);
+        assert.ok(mebibytes(reload.max_wal_size) <= (input.diskGiB * 1024) / 5);
+        assert.ok(mebibytes(reload.min_wal_size) * 4 <= mebibytes(reload.max_wal_size));
+        // PostgreSQL refuses a WAL of fewer than two segments.
+        assert.ok(mebibytes(reload.min_wal_size) >= 32);
+        const autovacuum = Number(restart.autovacuum_max_workers) * mebibytes(reload.autovacuum_work_mem);
+        assert.ok(autovacuum <= Math.max(256, input.memoryMiB / 16));
       }),
     );
   });

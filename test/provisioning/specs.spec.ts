@@ -41,10 +41,10 @@ const refused: [what: string, render: () => unknown, message: string][] = [
   ],
   [
     "several things at once, all of them said",
-    () => renderPgBouncer({ ...pgbouncer, port: 80, password: "short", poolSize: 0 }),
+    () => renderPgBouncer({ ...pgbouncer, port: 80, database: "Shop", poolSize: 0 }),
     [
       "pgbouncer: port is 80; allowed: a whole number from 1024 to 65535",
-      `pgbouncer: password is "${password}"; allowed: ${characters}`,
+      'pgbouncer: database is "Shop"; allowed: lower-case letters, digits and _, not starting with a digit',
       "pgbouncer: poolSize is 0; allowed: a whole number from 1 to 500",
     ].join("\n"),
   ],
@@ -55,8 +55,33 @@ const refused: [what: string, render: () => unknown, message: string][] = [
   ],
   [
     "a password that would need escaping",
-    () => renderRedis({ ...redis, password: `${canary}@` }),
-    `redis: password is "${password}"; allowed: ${characters}`,
+    () => renderRedis({ ...redis, cache: { ...redis.cache, password: `${canary}@` } }),
+    `redis: cache.password is "${password}"; allowed: ${characters}`,
+  ],
+  [
+    "a short password of a queue",
+    () => renderRedis({ ...redis, queue: { password: "short", maxmemoryMiB: 64 } }),
+    `redis: queue.password is "${password}"; allowed: ${characters}`,
+  ],
+  [
+    "a policy nobody knows",
+    () => renderRedis({ ...redis, cache: { ...redis.cache, policy: JSON.parse('"lru"') } }),
+    'redis: cache.policy is "lru"; allowed: noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu, volatile-random, volatile-ttl',
+  ],
+  [
+    "a disk too small to be one",
+    () => renderPostgres({ ...postgres, diskGiB: 5 }),
+    "postgres: diskGiB is 5; allowed: a whole number from 10 to 1048576",
+  ],
+  [
+    "a window without an end",
+    () => renderPostgres({ ...postgres, restartWindow: "02:00" }),
+    'postgres: restartWindow is "02:00"; allowed: two times of the day in UTC, such as 02:00-04:00',
+  ],
+  [
+    "prepared statements in a pool that loses them",
+    () => renderPgBouncer({ ...pgbouncer, image: "debian-12", preparedStatements: true }),
+    "pgbouncer: preparedStatements is true; allowed: false on debian-12, whose PgBouncer loses them between transactions",
   ],
   [
     "a name outside the zone",

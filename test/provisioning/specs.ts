@@ -23,6 +23,7 @@ export const postgres: PostgresSpec = {
   image: "debian-13",
   memoryMiB: 4096,
   cores: 4,
+  diskGiB: 80,
   maxConnections: 100,
   adminUser: "bascule",
   adminPassword: canary,
@@ -32,14 +33,18 @@ export const postgres: PostgresSpec = {
 export const pgbouncer: PgBouncerSpec = {
   port: 6432,
   database: "shop",
-  user: "shop",
-  password: canary,
   poolSize: 20,
   maxClientConnections: 1000,
   image: "debian-13",
 };
 
-export const redis: RedisSpec = { image: "debian-13", password: canary, maxmemoryMiB: 256, policy: "allkeys-lfu" };
+export const redis: RedisSpec = {
+  image: "debian-13",
+  cache: { password: canary, maxmemoryMiB: 256, policy: "allkeys-lfu" },
+  monitorPassword: `${canary}-monitor`,
+};
+
+export const redisWithQueue: RedisSpec = { ...redis, queue: { password: `${canary}-queue`, maxmemoryMiB: 64 } };
 
 export const tls: TlsSpec = {
   domains: ["shop.example.org", "www.example.org"],
@@ -110,7 +115,7 @@ export function bundles(): Record<string, Bundle> {
       allow: [{ database: "shop", user: "shop", cidr: "10.20.1.0/24" }],
     }),
     redis: renderRedis(redis),
-    "redis-debian-12": renderRedis({ ...redis, image: "debian-12" }),
+    "redis-debian-12": renderRedis({ ...redisWithQueue, image: "debian-12" }),
     tls: renderTls(tls),
   };
 }

@@ -218,7 +218,46 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     "a pool larger than the server",
     { ...validSettings, "bascule:pgbouncer": '{"poolSize":95}' },
     [
-      "bascule:pgbouncer.poolSize: got 95 with bascule:postgres.maxConnections 100, of which 10 are kept for the operator; allowed: at most 90. Set it: pulumi config set --path 'bascule:pgbouncer.poolSize' 20",
+      "bascule:pgbouncer.poolSize: got 95, which takes 131 connections (pool 95, reserve 24, lookups 2, operator 10), with bascule:postgres.maxConnections 100; allowed: at most 70, or more connections. Set it: pulumi config set --path 'bascule:pgbouncer.poolSize' 20 or pulumi config set --path 'bascule:postgres.maxConnections' 131",
+    ],
+  ],
+  [
+    "fewer clients than connections",
+    { ...validSettings, "bascule:pgbouncer": '{"poolSize":40,"maxClientConnections":30}' },
+    [
+      "bascule:pgbouncer.maxClientConnections: got 30 with bascule:pgbouncer.poolSize 40; allowed: at least as many clients as connections. Set it: pulumi config set --path 'bascule:pgbouncer.maxClientConnections' 1000",
+    ],
+  ],
+  [
+    "prepared statements on Debian 12",
+    {
+      ...changed("bascule:postgres", { version: 15 }),
+      "bascule:server": '{"type":"cx33","location":"fsn1","image":"debian-12"}',
+      "bascule:pgbouncer": '{"preparedStatements":true}',
+    },
+    [
+      "bascule:pgbouncer.preparedStatements: got true with bascule:server.image debian-12, whose PgBouncer 1.18 loses them between transactions; allowed: false there, true with debian-13 and ubuntu-24.04. Set it: pulumi config set --path 'bascule:pgbouncer.preparedStatements' false",
+    ],
+  ],
+  [
+    "memory for a queue that is not there",
+    { ...validSettings, "bascule:redis": '{"queueMaxmemoryMiB":64}' },
+    [
+      "bascule:redis.queueMaxmemoryMiB: got 64 without a queue; allowed: only with bascule:redis.queue true. Set it: pulumi config set --path 'bascule:redis.queue' true",
+    ],
+  ],
+  [
+    "a restart window that never opens",
+    changed("bascule:postgres", { restartWindow: "02:00-02:00" }),
+    [
+      "bascule:postgres.restartWindow: got \"02:00-02:00\", which is over as it begins; allowed: two different times, such as 02:00-04:00. Set it: pulumi config set --path 'bascule:postgres.restartWindow' 02:00-04:00",
+    ],
+  ],
+  [
+    "a restart window in words",
+    changed("bascule:postgres", { restartWindow: "at night" }),
+    [
+      "bascule:postgres.restartWindow: got \"at night\"; allowed: two times of the day in UTC, HH:MM-HH:MM. Set it: pulumi config set --path 'bascule:postgres.restartWindow' 02:00-04:00",
     ],
   ],
   [
@@ -239,7 +278,7 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     "a variable that Bascule sets",
     changed("bascule:app", { environment: { PORT: "80" } }),
     [
-      "bascule:app.environment.PORT: Bascule sets this variable itself; allowed: any name but DATABASE_URL, REDIS_URL, PORT, SHOP_SIDE, NODE_ENV. Remove it: pulumi config rm --path bascule:app.environment.PORT",
+      "bascule:app.environment.PORT: Bascule sets this variable itself; allowed: any name but DATABASE_URL, REDIS_URL, QUEUE_URL, PORT, SHOP_SIDE, NODE_ENV. Remove it: pulumi config rm --path bascule:app.environment.PORT",
     ],
   ],
   [
