@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { renderBase } from "../provisioning/base/render.ts";
+import { renderFirewall } from "../provisioning/firewall/render.ts";
+import { openings } from "../provisioning/firewall/rules.ts";
 import { renderHostctl } from "../provisioning/hostctl/render.ts";
 import { packagesFor } from "../provisioning/packages.ts";
 import type { Secrets } from "../settings/load.ts";
@@ -36,8 +38,8 @@ export class SingleVps extends pulumi.ComponentResource {
     this.hostname = `${name}.${settings.zone}`;
     const size = lookUpServerSize(settings, { parent: this });
     this.server = this.createServer(name, args, stackNaming(), size);
-    const base = this.createBase(name, settings);
-    this.createServices(name, args, size, base);
+    const ground = this.createGround(name, settings);
+    this.createServices(name, args, size, ground);
     this.registerOutputs({ address: this.server.address });
   }
 
@@ -68,20 +70,32 @@ export class SingleVps extends pulumi.ComponentResource {
     );
   }
 
-  /** First hostctl itself, so that every later bundle meets the version it was written for, then all packages at once. */
-  private createBase(name: string, { server: { image } }: Settings): HostService {
+  /**
+   * What every service stands on. First hostctl itself, so that every later bundle meets the version it was written for, then all
+   * packages at once, and beside them the packet filter: it is up before there is anything to reach.
+   */
+  private createGround(name: string, settings: Settings): HostService[] {
     const { server } = this;
+    const { image } = settings.server;
     const hostctl = new HostService(
       `${name}-hostctl`,
       { server, service: "hostctl", bundle: renderHostctl() },
       { parent: this, dependsOn: [server.ready] },
     );
-    const packages = packagesFor(image, ["postgres", "pgbouncer", "redis", "tls", "app", "nginx"]);
-    return new HostService(
+    const afterHostctl = { parent: this, dependsOn: [hostctl] };
+    const packages = packagesFor(image, ["firewall", "postgres", "pgbouncer", "redis", "tls", "app", "nginx"]);
+    const base = new HostService(
       `${name}-base`,
       { server, service: "base", bundle: renderBase({ packages, image }), timeout: "15m" },
-      { parent: this, dependsOn: [hostctl] },
+      afterHostctl,
     );
+    const filter = renderFirewall({ image, openings: openings(admissionOf(settings)) });
+    const packetFilter = new HostService(
+      `${name}-packet-filter`,
+      { server, service: "firewall", bundle: filter },
+      afterHostctl,
+    );
+    return [base, packetFilter];
   }
 
   /**
@@ -92,20 +106,20 @@ export class SingleVps extends pulumi.ComponentResource {
     name: string,
     { settings, secrets }: SingleVpsArgs,
     size: pulumi.Output<ServerSize>,
-    base: HostService,
+    ground: HostService[],
   ): void {
     const { server } = this;
     const { image } = settings.server;
-    const afterBase = { parent: this, dependsOn: [base] };
+    const afterGround = { parent: this, dependsOn: ground };
     const postgres = new Postgres(
       `${name}-postgres`,
       { server, image, memoryMiB: size.postgresMiB, cores: size.cores, diskGiB: size.diskGiB, ...settings.postgres },
-      afterBase,
+      afterGround,
     );
     const redis = new Redis(
       `${name}-redis`,
       { server, image, ...settings.redis, maxmemoryMiB: size.cacheMiB, queueMaxmemoryMiB: size.queueMiB },
-      afterBase,
+      afterGround,
     );
     const { database, role } = settings.postgres;
     const pgbouncer = new PgBouncer(
@@ -144,7 +158,7 @@ export class SingleVps extends pulumi.ComponentResource {
         proxyCidrs: settings.firewall.proxyCidrs,
         upstream: app,
       },
-      afterBase,
+      afterGround,
     );
   }
 }

@@ -1,10 +1,22 @@
 import { type Image, traits } from "./image.ts";
 
 /** The services that bring packages of their own. */
-export type PackagedService = "postgres" | "pgbouncer" | "redis" | "tls" | "app" | "nginx" | "varnish";
+export type PackagedService =
+  | "firewall"
+  | "fail2ban"
+  | "postgres"
+  | "pgbouncer"
+  | "redis"
+  | "tls"
+  | "app"
+  | "nginx"
+  | "varnish";
 
 /** What the distributions' own repositories carry of each service. */
 const packages: Record<PackagedService, (image: Image) => string[]> = {
+  firewall: () => ["nftables"],
+  // python3-systemd: without it fail2ban cannot read the journal, and nothing else has the logins.
+  fail2ban: () => ["fail2ban", "nftables", "python3-systemd"],
   postgres: (image) => ["openssl", `postgresql-${traits[image].postgres}`],
   pgbouncer: (image) => ["openssl", "pgbouncer", `postgresql-client-${traits[image].postgres}`],
   redis: (image) => [`${traits[image].cache}-server`, `${traits[image].cache}-tools`],

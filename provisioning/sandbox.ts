@@ -4,8 +4,8 @@ import type { Scalar } from "./text.ts";
 export interface SandboxSpec {
   /** Paths it may write to; everything else is read-only. */
   writable?: string[];
-  /** Who it may speak with: nobody over IP, this host, or anybody. @default "any" */
-  network?: "none" | "loopback" | "any";
+  /** Who it may speak with: nobody over IP, only the kernel (nftables), this host, or anybody. @default "any" */
+  network?: "none" | "netlink" | "loopback" | "any";
   /** Capabilities it keeps, such as `CAP_NET_BIND_SERVICE`. @default none */
   capabilities?: string[];
   /** It compiles code while it runs (Node, PostgreSQL's JIT). @default false */
@@ -15,6 +15,13 @@ export interface SandboxSpec {
   /** System call groups beyond `@system-service`, such as `@chown`. */
   systemCalls?: string[];
 }
+
+const families = {
+  none: "AF_UNIX",
+  netlink: "AF_UNIX AF_NETLINK",
+  loopback: "AF_UNIX AF_INET AF_INET6",
+  any: "AF_UNIX AF_INET AF_INET6",
+};
 
 /**
  * Settings of a `[Service]` section that take from a unit what it does not need; `systemd-analyze security` scores them. A score is
@@ -41,7 +48,7 @@ export function sandbox(spec: SandboxSpec = {}): Record<string, Scalar | string[
     ProtectProc: "invisible",
     ProtectSystem: "strict",
     ...(writable.length > 0 ? { ReadWritePaths: writable.join(" ") } : {}),
-    RestrictAddressFamilies: network === "none" ? "AF_UNIX" : "AF_UNIX AF_INET AF_INET6",
+    RestrictAddressFamilies: families[network],
     RestrictNamespaces: "yes",
     RestrictRealtime: "yes",
     RestrictSUIDSGID: "yes",

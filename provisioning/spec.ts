@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+
 /** A specification that cannot be rendered; the message lists every problem found, one per line. */
 export class SpecError extends Error {
   readonly problems: readonly string[];
@@ -45,6 +47,14 @@ export class SpecCheck {
       /^[a-z_][a-z0-9_]{0,62}$/,
       "lower-case letters, digits and _, not starting with a digit",
     );
+  }
+
+  /** A range of addresses of either family. */
+  cidr(field: string, value: string): this {
+    const [address = "", prefix = "", ...rest] = value.split("/");
+    const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+    const holds = rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= most;
+    return this.that(holds, field, value, "a range in CIDR form, such as 203.0.113.0/24");
   }
 
   domain(field: string, value: string): this {

@@ -2,13 +2,9 @@ import assert from "node:assert/strict";
 import { isIPv4, isIPv6 } from "node:net";
 import { cloudflareRanges } from "../../provisioning/cloudflare-ranges.ts";
 import { type Admission, openings, providerRules } from "../../provisioning/firewall/rules.ts";
+import { admission } from "./specs.ts";
 
-const admission: Admission = {
-  adminCidrs: ["203.0.113.7/32"],
-  publicFrom: "everywhere",
-  proxyCidrs: [],
-  privateCidr: "10.20.0.0/16",
-};
+const operators = ["203.0.113.7/32"];
 
 /** `port: sources` of the provider's TCP rules. */
 function provider(changes: Partial<Admission>): Record<string, readonly string[]> {
@@ -19,14 +15,20 @@ function provider(changes: Partial<Admission>): Record<string, readonly string[]
 describe("who may come in", () => {
   it("everybody to the public ports, operators to SSH, nobody to anything else", () => {
     const everywhere = ["0.0.0.0/0", "::/0"];
-    assert.deepEqual(provider({}), { icmp: everywhere, 22: ["203.0.113.7/32"], 80: everywhere, 443: everywhere });
+    assert.deepEqual(provider({ adminCidrs: operators }), {
+      icmp: everywhere,
+      22: operators,
+      80: everywhere,
+      443: everywhere,
+    });
   });
 
   it("only proxies and operators, where visitors come through Cloudflare", () => {
-    const rules = provider({ publicFrom: "cloudflare", proxyCidrs: ["198.51.100.0/24", "203.0.113.7/32"] });
+    const proxyCidrs = ["198.51.100.0/24", ...operators];
+    const rules = provider({ adminCidrs: operators, publicFrom: "cloudflare", proxyCidrs });
     const { ipv4, ipv6 } = cloudflareRanges;
-    assert.deepEqual(rules[443], [...ipv4, ...ipv6, "198.51.100.0/24", "203.0.113.7/32"]);
-    assert.deepEqual(rules[22], ["203.0.113.7/32"]);
+    assert.deepEqual(rules[443], [...ipv4, ...ipv6, "198.51.100.0/24", ...operators]);
+    assert.deepEqual(rules[22], operators);
   });
 
   it("has Hetzner say nothing of the private network, which its firewall never sees", () => {

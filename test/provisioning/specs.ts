@@ -2,6 +2,8 @@ import { type AppSpec, renderApp } from "../../provisioning/app/render.ts";
 import { type BaseSpec, renderBase } from "../../provisioning/base/render.ts";
 import type { Bundle } from "../../provisioning/bundle.ts";
 import type { CloudInitSpec } from "../../provisioning/cloud-init.ts";
+import { type FirewallSpec, renderFirewall } from "../../provisioning/firewall/render.ts";
+import { type Admission, openings } from "../../provisioning/firewall/rules.ts";
 import { packHostctl } from "../../provisioning/hostctl/pack.ts";
 import { renderHostctl } from "../../provisioning/hostctl/render.ts";
 import { type NginxSpec, renderNginx } from "../../provisioning/nginx/render.ts";
@@ -18,6 +20,15 @@ export const canary = "canary-0123456789abcdef";
 export const seed = Buffer.alloc(32, 7).toString("base64");
 
 export const base: BaseSpec = { image: "debian-13", packages: packagesFor("debian-13", ["postgres", "nginx", "app"]) };
+
+export const admission: Admission = {
+  adminCidrs: ["203.0.113.7/32", "203.0.113.0/24", "2001:db8:7::/48"],
+  publicFrom: "everywhere",
+  proxyCidrs: [],
+  privateCidr: "10.20.0.0/16",
+};
+
+export const firewall: FirewallSpec = { image: "debian-13", openings: openings(admission) };
 
 export const postgres: PostgresSpec = {
   image: "debian-13",
@@ -93,6 +104,11 @@ export function bundles(): Record<string, Bundle> {
   return {
     app: renderApp(app),
     base: renderBase(base),
+    firewall: renderFirewall(firewall),
+    "firewall-cloudflare": renderFirewall({
+      ...firewall,
+      openings: openings({ ...admission, publicFrom: "cloudflare", privatePorts: [5432, 6432] }),
+    }),
     hostctl: renderHostctl(),
     nginx: renderNginx(nginx),
     "nginx-debian-12": renderNginx({
