@@ -1,14 +1,18 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { z } from "zod";
+import type { Engine } from "../tools/engine.ts";
 import { OperatorError } from "./errors.ts";
 import { stateFolder } from "./folders.ts";
 import { startHelper } from "./helper-process.ts";
 
 export type PluginMode = "auto" | "official" | "stand-in";
+
+/** What the engine starts for dynamic resources: the official CLI has it beside `pulumi`, a bare engine does not. */
+const DYNAMIC = "pulumi-resource-pulumi-nodejs";
 
 /** Versions the program is pinned to; the same numbers stand in package.json. */
 const PROVIDERS = {
@@ -22,17 +26,35 @@ const PROVIDERS = {
 const readySchema = z.object({ providers: z.string(), language: z.string(), pid: z.number() });
 export type StandIns = z.infer<typeof readySchema>;
 
+function onPath(path: string, binary: string): boolean {
+  return path.split(delimiter).some((folder) => folder && existsSync(join(folder, binary)));
+}
+
+/**
+ * PATH with the plugin of dynamic resources on it. Beside an engine of our cache it is put like the official one; with an engine that
+ * is somebody else's, our folder comes last on PATH, and the engine says at each start where it took it from.
+ */
+export function withDynamicPlugin(path: string, engine: Engine): string {
+  if (onPath(path, DYNAMIC)) return path;
+  const ours = join(import.meta.dirname, "dynamic");
+  if (engine.source === "path") return [path, ours].join(delimiter);
+  const place = join(dirname(engine.path), DYNAMIC);
+  const whole = `${place}.${process.pid}`;
+  copyFileSync(join(ours, DYNAMIC), whole);
+  renameSync(whole, place);
+  return path;
+}
+
 /** Which providers are missing on PATH and in the engine's plugin folder, the language host among them. */
 function missingOfficial(path: string): string[] {
   const home = process.env.PULUMI_HOME || join(homedir(), ".pulumi");
-  const onPath = (binary: string) => path.split(delimiter).some((folder) => folder && existsSync(join(folder, binary)));
   const missing = Object.entries(PROVIDERS)
     .filter(
       ([name, version]) =>
-        !onPath(`pulumi-resource-${name}`) && !existsSync(join(home, "plugins", `resource-${name}-v${version}`)),
+        !onPath(path, `pulumi-resource-${name}`) && !existsSync(join(home, "plugins", `resource-${name}-v${version}`)),
     )
     .map(([name]) => name);
-  return onPath("pulumi-language-nodejs") ? missing : [...missing, "language host nodejs"];
+  return onPath(path, "pulumi-language-nodejs") ? missing : [...missing, "language host nodejs"];
 }
 
 /**

@@ -5,7 +5,7 @@ import { ensureEngine } from "../tools/engine.ts";
 import { explain, OperatorError } from "./errors.ts";
 import { localBackend } from "./folders.ts";
 import { endHelper } from "./helper-process.ts";
-import { choosePlugins, type PluginMode, type StandIns, startStandIns } from "./plugins.ts";
+import { choosePlugins, type PluginMode, type StandIns, startStandIns, withDynamicPlugin } from "./plugins.ts";
 import type { Report } from "./report.ts";
 import { isLocal, openStackFile, type StackFile } from "./stack-file.ts";
 
@@ -43,7 +43,7 @@ export async function engineEnvironment(
 ): Promise<EngineEnvironment> {
   const engine = await ensureEngine((line) => report.line(line));
   const binaries = join(import.meta.dirname, "..", "node_modules", ".bin");
-  const path = [binaries, dirname(engine.path), process.env.PATH ?? ""].join(delimiter);
+  const path = withDynamicPlugin([binaries, dirname(engine.path), process.env.PATH ?? ""].join(delimiter), engine);
   const file = openStackFile(options.cwd, options.stack);
   const variables: Record<string, string> = {
     PATH: path,

@@ -16,11 +16,13 @@ export interface HostServiceArgs {
 
 /** One bundle on one server: sealed, fed to hostctl on stdin, probed there, reverted there when a probe fails. */
 export class HostService extends pulumi.ComponentResource {
+  readonly service: string;
   /** Known only after the service runs and its probes passed. */
   readonly hash: pulumi.Output<string>;
 
   constructor(name: string, args: HostServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("bascule:compute:HostService", name, { service: args.service }, opts);
+    this.service = args.service;
     const { server, timeout = "10m" } = args;
     const sealed = pulumi.secret(pulumi.output(args.bundle).apply((bundle) => sealedFor(args.service, bundle)));
     // 64 bits of a SHA-256 over a text with our own random passwords in it tell nothing; the preview needs them in the clear
@@ -49,6 +51,7 @@ export class HostService extends pulumi.ComponentResource {
       },
     );
     this.hash = pulumi.unsecret(pulumi.all([hash, run.stdout]).apply(([value]) => value));
+    server.services.push(this);
     this.registerOutputs({ hash: this.hash });
   }
 }

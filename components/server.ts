@@ -30,6 +30,12 @@ export interface ServerArgs {
   reverseName: string;
 }
 
+/** A bundle on a server; `hash` is known once it runs there. */
+export interface AppliedService {
+  service: string;
+  hash: pulumi.Output<string>;
+}
+
 /** One server with an address that outlives it, reachable by SSH under a host key known before it exists. */
 export class Server extends pulumi.ComponentResource {
   /** Public IPv4 address. */
@@ -41,6 +47,8 @@ export class Server extends pulumi.ComponentResource {
   readonly privateKey: pulumi.Output<string>;
   /** For `deletedWith`, `replaceWith` and triggers. */
   readonly machine: hcloud.Server;
+  /** Everything applied on it; each puts itself on the list, so that none can be forgotten. */
+  readonly services: AppliedService[] = [];
   /** First boot is over and hostctl answers. */
   readonly ready: command.remote.Command;
 

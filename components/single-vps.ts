@@ -10,6 +10,7 @@ import { App, instancePorts } from "./app.ts";
 import { readArtefact } from "./artefact.ts";
 import { admissionOf, Firewall } from "./firewall.ts";
 import { HostService } from "./host-service.ts";
+import { HostState } from "./host-state.ts";
 import { type Naming, stackNaming } from "./naming.ts";
 import { Network } from "./network.ts";
 import { Nginx } from "./nginx.ts";
@@ -40,6 +41,7 @@ export class SingleVps extends pulumi.ComponentResource {
     this.server = this.createServer(name, args, stackNaming(), size);
     const ground = this.createGround(name, settings);
     this.createServices(name, args, size, ground);
+    new HostState(`${name}-host-state`, this.server, { parent: this });
     this.registerOutputs({ address: this.server.address });
   }
 

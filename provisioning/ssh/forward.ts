@@ -5,17 +5,10 @@ import { connect, Socket } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { clientFor, clientReason, type Login } from "./client.ts";
 
-/** Where to, as whom, and which key the server must show. */
-export interface ForwardSpec {
-  host: string;
-  /** @default 22 */
-  port?: number;
-  user: string;
-  /** OpenSSH's form, unencrypted. */
-  privateKey: string;
-  /** `ssh-ed25519 AAAA...`: the only key accepted. */
-  hostKey: string;
+/** A login and the two ends of the forward. */
+export interface ForwardSpec extends Login {
   /** On 127.0.0.1 here. */
   localPort: number;
   /** On the server's loopback. */
@@ -93,41 +86,9 @@ rm -rf "$folder"
 `;
 
 function command(spec: ForwardSpec, folder: string): string[] {
-  const key = join(folder, "key");
-  const known = join(folder, "known_hosts");
-  const port = spec.port ?? 22;
-  writeFileSync(key, `${spec.privateKey.trimEnd()}\n`, { mode: 0o600 });
-  writeFileSync(known, `${port === 22 ? spec.host : `[${spec.host}]:${port}`} ${spec.hostKey}\n`, { mode: 0o600 });
-  const options = {
-    BatchMode: "yes",
-    ConnectTimeout: 5,
-    ExitOnForwardFailure: "yes",
-    GlobalKnownHostsFile: "/dev/null",
-    HostKeyAlgorithms: "ssh-ed25519",
-    IdentitiesOnly: "yes",
-    IdentityAgent: "none",
-    LogLevel: "ERROR",
-    ServerAliveCountMax: 2,
-    ServerAliveInterval: 5,
-    StrictHostKeyChecking: "yes",
-    UserKnownHostsFile: known,
-  };
-  const flags = Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
   const forward = `127.0.0.1:${spec.localPort}:127.0.0.1:${spec.remotePort}`;
-  return [
-    "ssh",
-    "-F",
-    "none",
-    ...flags,
-    "-i",
-    key,
-    "-p",
-    String(port),
-    "-N",
-    "-L",
-    forward,
-    `${spec.user}@${spec.host}`,
-  ];
+  const flags = ["-o", "ExitOnForwardFailure=yes", "-N", "-L", forward];
+  return [...clientFor(spec, folder), ...flags, `${spec.user}@${spec.host}`];
 }
 
 async function untilAlive(spec: ForwardSpec, child: ChildProcess, errors: () => string): Promise<void> {
@@ -137,7 +98,7 @@ async function untilAlive(spec: ForwardSpec, child: ChildProcess, errors: () => 
   const byHand = `Try by hand: ssh -p ${spec.port ?? 22} ${target}`;
   let seen: Answer = "closed";
   while (Date.now() < end) {
-    if (child.exitCode !== null) throw new Error(`Forward to ${target} failed: ${reason(errors())}. ${byHand}`);
+    if (child.exitCode !== null) throw new Error(`Forward to ${target} failed: ${clientReason(errors())}. ${byHand}`);
     seen = await answers(spec.localPort);
     if (seen === "alive") return;
     await sleep(100);
@@ -148,12 +109,6 @@ async function untilAlive(spec: ForwardSpec, child: ChildProcess, errors: () => 
       : `Forward to ${target}: nothing answers on port ${spec.remotePort} of the server. ` +
           "See what is wrong there: sudo hostctl check --json",
   );
-}
-
-/** OpenSSH's banner about another key is long and advises to trust it. */
-function reason(errors: string): string {
-  if (!/HOST IDENTIFICATION HAS CHANGED|Host key verification failed/.test(errors)) return errors || "ssh ended";
-  return "the server shows another host key than the pinned one: it was rebuilt by hand, or it is not our server";
 }
 
 /** Another command of ours holds the port: good if it leads to the same server, which is written down by the one that opened it. */

@@ -27,7 +27,12 @@ export class EngineRun {
   readonly #environment: NodeJS.ProcessEnv;
   readonly #engine = findEngine();
 
-  constructor(plugins: PluginsProcess, passphrase = "test") {
+  /** @param environment for the engine and what it starts, given the folder of the run; over that of this process */
+  constructor(
+    plugins: PluginsProcess,
+    passphrase = "test",
+    environment: (directory: string) => NodeJS.ProcessEnv = () => ({}),
+  ) {
     for (const folder of ["home", "state", "program"]) mkdirSync(join(this.directory, folder));
     symlinkSync(join(ROOT, "node_modules"), join(this.directory, "program/node_modules"));
     writeFileSync(join(this.directory, "program/package.json"), '{"name":"program","type":"module"}\n');
@@ -43,6 +48,7 @@ export class EngineRun {
       PULUMI_DEBUG_PROVIDERS: plugins.providers,
       PULUMI_DEBUG_LANGUAGES: plugins.language,
       PULUMI_EXPERIMENTAL: "true",
+      ...environment(this.directory),
     };
   }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 # All at once: when hostctl replaces itself, a module that is not loaded yet would come from the new file.
-from . import apply, check, files, jobs
+from . import apply, check, files, jobs, repair
 from .system import Failure
 
 
@@ -23,6 +23,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--hash", required=True)
     one = verbs.add_parser("check", help="compare this host with what was applied; exit 10 on a difference")
     one.add_argument("--service")
+    one = verbs.add_parser("repair", help="apply again what differs, from the releases on this host")
+    one.add_argument("--service", action="append", default=[], metavar="NAME[=HASH]")
     one = verbs.add_parser("revert", help="apply the release before the current one")
     one.add_argument("--service", required=True)
     verbs.add_parser("list", help="services, releases and jobs")
@@ -65,6 +67,8 @@ def dispatch(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         return revert(options.service)
     if options.verb == "check":
         return check.check(options.service)
+    if options.verb == "repair":
+        return repair.repair(options.service)
     if options.verb == "job":
         return 0, job(options)
     return 0, check.facts() if options.verb == "facts" else {**check.listing(), **jobs.listing()}
