@@ -87,8 +87,8 @@ function canonical(value: unknown): string {
   );
 }
 
-function waits({ kind, what }: Difference): boolean {
-  return kind === "unit" && what === "restart";
+function waits({ kind }: Difference): boolean {
+  return kind === "restart";
 }
 
 function sentence({ kind, name, what, expected, actual }: Difference): string {

@@ -12,7 +12,7 @@ const inputs: HostStateInputs = {
   services: { base: "ok 0000", nginx: "ok 1111" },
 };
 const edited = { kind: "file", name: "/etc/x", what: "content", expected: "abc", actual: "zzz" };
-const later = { kind: "unit", name: "x.service", what: "restart", expected: "done", actual: "waits until 02:00 UTC" };
+const later = { kind: "restart", name: "x.service", what: "restart", expected: "in the window", actual: "put off" };
 const service = (name: string, hash: string | null, ...drift: object[]) => ({ service: name, hash, drift });
 const answer = (...services: object[]) => JSON.stringify({ clean: false, services });
 
@@ -85,7 +85,7 @@ cat ${folder}/stdout; cat ${folder}/stderr >&2; exit ${code}
   it("a restart that waits for its window is told, and is no difference", async () => {
     host(10, answer(service("base", "0000"), service("nginx", "1111", later)));
     const { props } = await read("42", { ...inputs, waiting: {} });
-    assert.deepEqual(props.waiting, { nginx: "unit x.service restart done => waits until 02:00 UTC" });
+    assert.deepEqual(props.waiting, { nginx: "restart x.service restart in the window => put off" });
     assert.equal((await diff("42", props, inputs)).changes, false);
   });
 
