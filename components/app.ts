@@ -2,8 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { renderApp } from "../provisioning/app/render.ts";
 import type { Image } from "../provisioning/image.ts";
 import type { Settings } from "../settings/schema.ts";
-import type { Artefact } from "./artefact.ts";
 import { HostService } from "./host-service.ts";
+import type { Release } from "./release.ts";
 import type { Server } from "./server.ts";
 
 export interface AppArgs {
@@ -12,9 +12,11 @@ export interface AppArgs {
   /** Name, entry, instances and what else the settings say. */
   app: Settings["app"];
   /** A change rolls the instances over one by one. */
-  artefact: Artefact;
-  /** Secret. */
+  release: Release;
+  /** Secret; of the pool. */
   databaseUrl: pulumi.Output<string>;
+  /** The database itself, for migrations: a pool has no session to hold a lock with. */
+  database: { name: string; role: string; password: pulumi.Output<string> };
   /** Secret. */
   redisUrl: pulumi.Output<string>;
   /** Secret; where there is a queue. */
@@ -35,14 +37,24 @@ export class App extends pulumi.ComponentResource {
 
   constructor(name: string, args: AppArgs, opts?: pulumi.ComponentResourceOptions) {
     super("bascule:app:App", name, { app: args.app.name, instances: args.app.instances }, opts);
-    const { app, artefact } = args;
+    const { app, release, database } = args;
     const bundle = pulumi
-      .all([args.databaseUrl, args.redisUrl, args.secrets, args.queueUrl])
-      .apply(([databaseUrl, redisUrl, secrets, queueUrl]) =>
+      .all([
+        args.databaseUrl,
+        args.redisUrl,
+        args.secrets,
+        args.queueUrl,
+        pulumi.all([release.artefact, release.node, database.password]),
+      ])
+      .apply(([databaseUrl, redisUrl, secrets, queueUrl, [artefact, node, password]]) =>
         renderApp({
           name: app.name,
           user: app.name,
           release: artefact,
+          node,
+          ...(app.migrations === "off"
+            ? {}
+            : { migrations: { ...directly(database), password, afterCopy: app.migrations === "after-copy" } }),
           entry: app.entry,
           ports: instancePorts(app),
           healthPath: app.healthPath,
@@ -58,8 +70,17 @@ export class App extends pulumi.ComponentResource {
           image: args.image,
         }),
       );
-    new HostService(`${name}-service`, { server: args.server, service: `app-${app.name}`, bundle }, { parent: this });
-    this.release = artefact.hash.slice(0, 16);
+    new HostService(
+      `${name}-service`,
+      // A migration may take an hour; instances of the release before serve meanwhile.
+      { server: args.server, service: `app-${app.name}`, bundle, timeout: "75m" },
+      { parent: this },
+    );
+    this.release = release.artefact.sha256.slice(0, 16);
     this.registerOutputs({ release: this.release });
   }
+}
+
+function directly({ name, role }: AppArgs["database"]) {
+  return { port: 5432, database: name, role };
 }

@@ -1,28 +1,39 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import type { Settings } from "../settings/schema.ts";
 
-/** A built application as it travels to the server. */
+/** A file of this machine that travels to a server, known by its content. */
 export interface Artefact {
-  /** Names the release's folder: the same bytes are the same release. */
-  hash: string;
-  /** Gzipped tar, base64. */
-  archive: string;
+  path: string;
+  /** 64 hex digits: the same bytes are the same release. */
+  sha256: string;
 }
 
 /**
- * Reads the artefact named in the settings, relative to the project's folder, where Pulumi runs the program.
+ * Looks at the artefact named in the settings, relative to the project's folder, where Pulumi runs the program.
  *
- * @throws pulumi.RunError with the way to build it.
+ * @throws pulumi.RunError when it is not there, or is not the one that `bascule:app.sha256` names
  */
-export function readArtefact(path: string): Artefact {
+export function readArtefact({ artefact, sha256: expected }: Settings["app"]): Artefact {
+  const sha256 = createHash("sha256").update(bytesOf(artefact)).digest("hex");
+  if (expected !== undefined && expected !== sha256) {
+    throw new pulumi.RunError(
+      `bascule:app.sha256: got ${expected}, but ${artefact} has ${sha256}; allowed: the SHA-256 of bascule:app.artefact. ` +
+        `Build the release that was meant, or set it: pulumi config set --path 'bascule:app.sha256' ${sha256}`,
+    );
+  }
+  return { path: resolve(artefact), sha256 };
+}
+
+function bytesOf(artefact: string): Buffer {
   try {
-    const bytes = readFileSync(path);
-    return { hash: createHash("sha256").update(bytes).digest("hex"), archive: bytes.toString("base64") };
+    return readFileSync(artefact);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new pulumi.RunError(
-      `bascule:app.artefact: got "${path}", which cannot be read (${reason}); allowed: a gzipped tar that exists. ` +
+      `bascule:app.artefact: got "${artefact}", which cannot be read (${reason}); allowed: a gzipped tar that exists. ` +
         "Build it (the example's: npx node examples/girlycrea/app/build.ts), or set another: pulumi config set --path 'bascule:app.artefact' PATH",
     );
   }

@@ -1,5 +1,6 @@
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
+import type { Architecture } from "../provisioning/app/node-runtime.ts";
 import type { Settings } from "../settings/schema.ts";
 import { answered } from "./lookup.ts";
 import { divideMemory, type MemoryBudget, memoryProblems } from "./memory-budget.ts";
@@ -31,6 +32,11 @@ export function lookUpServerSize(settings: Settings, opts: pulumi.InvokeOptions)
     const { parts: _parts, ...budget } = divideMemory(settings, memoryMiB, type.cores);
     return { ...budget, cores: type.cores, diskGiB: type.disk };
   });
+}
+
+/** Hetzner's cax types are Ampere, all others are x86. */
+export function architectureOf(type: string): Architecture {
+  return type.startsWith("cax") ? "arm64" : "x64";
 }
 
 /** What is wrong with the place; empty when the location sells the type. */

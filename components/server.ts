@@ -170,7 +170,7 @@ export class Server extends pulumi.ComponentResource {
     // cloud-init ends with 2 for warnings of the image that are not ours; with anything else, its own words are the message.
     const wait =
       "cloud-init status --wait >/dev/null || { code=$?; test $code -eq 2 || { cloud-init status --long >&2; exit $code; }; }; " +
-      "sudo /usr/local/sbin/hostctl list --json >/dev/null && echo ready";
+      "sudo /usr/local/sbin/hostctl list --json >/dev/null && install -d -m 0700 .bascule/uploads && echo ready";
     return new command.remote.Command(
       `${name}-ready`,
       {

@@ -7,7 +7,6 @@ import { packagesFor } from "../provisioning/packages.ts";
 import type { Secrets } from "../settings/load.ts";
 import type { Settings } from "../settings/schema.ts";
 import { App, instancePorts } from "./app.ts";
-import { readArtefact } from "./artefact.ts";
 import { admissionOf, Firewall } from "./firewall.ts";
 import { HostService } from "./host-service.ts";
 import { HostState } from "./host-state.ts";
@@ -17,8 +16,9 @@ import { Nginx } from "./nginx.ts";
 import { PgBouncer } from "./pgbouncer.ts";
 import { Postgres } from "./postgres.ts";
 import { Redis } from "./redis.ts";
+import { Release } from "./release.ts";
 import { Server } from "./server.ts";
-import { lookUpServerSize, type ServerSize } from "./server-type.ts";
+import { architectureOf, lookUpServerSize, type ServerSize } from "./server-type.ts";
 
 export interface SingleVpsArgs {
   /** Checked settings, without secrets. */
@@ -112,7 +112,13 @@ export class SingleVps extends pulumi.ComponentResource {
   ): void {
     const { server } = this;
     const { image } = settings.server;
-    const afterGround = { parent: this, dependsOn: ground };
+    // While the packages are installed, the files travel; with both there, three commands at a time are enough.
+    const release = new Release(
+      `${name}-release`,
+      { server, app: settings.app, architecture: architectureOf(settings.server.type) },
+      { parent: this, dependsOn: [server.ready] },
+    );
+    const afterGround = { parent: this, dependsOn: [...ground, release] };
     const postgres = new Postgres(
       `${name}-postgres`,
       { server, image, memoryMiB: size.postgresMiB, cores: size.cores, diskGiB: size.diskGiB, ...settings.postgres },
@@ -136,7 +142,8 @@ export class SingleVps extends pulumi.ComponentResource {
         server,
         image,
         app: settings.app,
-        artefact: readArtefact(settings.app.artefact),
+        release,
+        database: { name: database, role, password: postgres.password },
         databaseUrl: pgbouncer.url,
         redisUrl: redis.url,
         queueUrl: redis.queueUrl,

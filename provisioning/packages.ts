@@ -21,7 +21,8 @@ const packages: Record<PackagedService, (image: Image) => string[]> = {
   pgbouncer: (image) => ["openssl", "pgbouncer", `postgresql-client-${traits[image].postgres}`],
   redis: (image) => [`${traits[image].cache}-server`, `${traits[image].cache}-tools`],
   tls: () => ["ca-certificates", "lego", "openssl"],
-  app: () => ["curl", "nodejs"],
+  // Node.js comes with the application's bundle: no distribution carries a version that is maintained.
+  app: (image) => ["curl", `postgresql-client-${traits[image].postgres}`],
   // logrotate: minimal images lack it, and the access log would fill the disk.
   nginx: () => ["curl", "libnginx-mod-http-brotli-filter", "logrotate", "nginx"],
   // Brings a C compiler: the cache's configuration is compiled on the server.

@@ -146,6 +146,19 @@ const ownVariables: Rule = ({ app }) =>
       ),
     );
 
+/** 20 got its last fix in April 2026. */
+const OLDEST_NODE = 22;
+
+const nodeIsMaintained: Rule = ({ app }) => {
+  if (!app || Number(app.node.split(".")[0]) >= OLDEST_NODE) return [];
+  return [
+    problem(
+      "bascule:app.node",
+      `got "${app.node}", which gets no security fixes any more; allowed: ${OLDEST_NODE} and later. Set it: ${setCommand("bascule:app.node", "24.21.0")}`,
+    ),
+  ];
+};
+
 const RULES: readonly Rule[] = [
   domainInZone,
   domainIsNotTheServers,
@@ -159,6 +172,7 @@ const RULES: readonly Rule[] = [
   ownVariables,
   ...webRules,
   ...mailRules,
+  nodeIsMaintained,
 ];
 
 /** What is wrong between settings. */

@@ -1,6 +1,6 @@
 /** When two values of a type mean the same. */
 import type { Inputs, Type } from "./define.ts";
-import { canonical, decode, isObject, type Properties, type Value } from "./values.ts";
+import { Blob, canonical, decode, isObject, type Properties, type Value } from "./values.ts";
 
 /**
  * Text that is equal for values that mean the same: sets sorted, what is left out as the provider takes it, the notes of
@@ -12,6 +12,8 @@ export function normal(value: Value | undefined, type: Type): string {
 
 function strip(value: Value | undefined, type: Type): Value {
   if (value === undefined) return null;
+  // The same content is the same asset, wherever it lies: two checkouts must not undo each other.
+  if (value instanceof Blob && value.fields.hash) return new Blob(value.kind, { hash: value.fields.hash });
   if (typeof type === "string") return isObject(value) ? withoutNotes(value, () => "any") : value;
   if (Array.isArray(value) && "list" in type) return value.map((item) => strip(item, type.list));
   if (Array.isArray(value) && "set" in type) {

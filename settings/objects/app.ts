@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { port, setting, unixName, wholeNumber } from "../leaves.ts";
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
 export const app = z.strictObject({
   name: setting(unixName, {
     means: "name of the application's unit, account and folder",
@@ -13,6 +15,37 @@ export const app = z.strictObject({
     allowed: "a relative path that ends in .tar.gz",
     example: "examples/girlycrea/app/dist/shop.tar.gz",
     change: "a new release; the instances restart one after the other",
+  }),
+  sha256: setting(sha256.optional(), {
+    means: "SHA-256 the artefact must have; with it, no other build is ever deployed by accident",
+    allowed: "64 hex digits (sha256sum of the artefact); left out: any",
+    example: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    change: "nothing by itself",
+  }),
+  release: setting(sha256.optional(), {
+    means: "release that runs although the artefact may be another; bascule release rollback writes it",
+    allowed: "64 hex digits, a release of bascule release list; left out: the artefact's",
+    example: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    change: "that release; the instances restart one after the other. Removing it brings the artefact's",
+  }),
+  node: setting(
+    z
+      .string()
+      .regex(/^\d+\.\d+\.\d+$/)
+      .default("24.21.0"),
+    {
+      means: "version of Node.js the application runs with; uploaded, as distributions carry old ones",
+      allowed: "a whole version from 22 on whose npm package is installed here",
+      example: "24.21.0",
+      change: "uploads about 47 MB; the instances restart one after the other",
+    },
+  ),
+  migrations: setting(z.enum(["apply", "after-copy", "off"]).default("apply"), {
+    means:
+      "what becomes of the artefact's folder migrations/: apply runs what is pending before a release is live, after-copy does too but leaves an empty database for bascule copy",
+    allowed: "apply, after-copy or off",
+    example: "after-copy",
+    change: "the next release runs or leaves them",
   }),
   entry: setting(
     z

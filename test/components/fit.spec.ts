@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { readArtefact } from "../../components/artefact.ts";
 import { answered } from "../../components/lookup.ts";
@@ -33,14 +35,25 @@ describe("components: does it fit", () => {
 
 describe("components: artefact", () => {
   it("is named after its bytes", () => {
-    const { hash, archive } = readArtefact(settings.app.artefact);
-    assert.match(hash, /^[0-9a-f]{64}$/);
-    assert.match(archive, /^H4sI/);
+    const { path, sha256 } = readArtefact(settings.app);
+    assert.equal(sha256, createHash("sha256").update(readFileSync(path)).digest("hex"));
+  });
+
+  it("of another hash than the pinned one is refused, with both", () => {
+    const pinned = "0".repeat(64);
+    assert.throws(
+      () => readArtefact({ ...settings.app, sha256: pinned }),
+      (error: Error) =>
+        error.message.includes(`bascule:app.sha256: got ${pinned}, but test/golden/stack/app.tar.gz has `) &&
+        error.message.includes("Build the release that was meant"),
+    );
+    const { sha256 } = readArtefact(settings.app);
+    assert.equal(readArtefact({ ...settings.app, sha256 }).sha256, sha256);
   });
 
   it("that is missing names the build", () => {
     assert.throws(
-      () => readArtefact("dist/nothing.tar.gz"),
+      () => readArtefact({ ...settings.app, artefact: "dist/nothing.tar.gz" }),
       /bascule:app\.artefact: got "dist\/nothing\.tar\.gz", which cannot be read .*ENOENT.*node examples\/girlycrea\/app\/build\.ts/,
     );
   });

@@ -31,6 +31,7 @@ describe("components: the graph of a single VPS", () => {
     const tokens = all.filter(({ type }) => type.startsWith("bascule:")).map(({ type }) => type);
     assert.deepEqual([...new Set(tokens)].sort(), [
       "bascule:app:App",
+      "bascule:app:Release",
       "bascule:cache:Redis",
       "bascule:compute:HostService",
       "bascule:compute:Server",

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepareLogin } from "../../localcloud/plugins/command/login.ts";
-import type { Properties } from "../../localcloud/plugins/values.ts";
+import { diffInputs } from "../../localcloud/plugins/diff.ts";
+import { Blob, type Properties } from "../../localcloud/plugins/values.ts";
 import { contextOf, providerOf, resourceOf } from "../support/plugins.ts";
 
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f comment";
@@ -143,5 +144,28 @@ describe("plugins: how ssh is called", () => {
       /after 2 failed attempts: cannot log in to deploy@127\.0\.0\.1: .*refused/,
     );
     assert.deepEqual(context.said, ["Dial 1/2 failed: retrying", "Dial 2/2 failed: retrying"]);
+  });
+});
+
+describe("plugins: remote.CopyToRemote, what it takes", () => {
+  const wrong = async (source: Blob) =>
+    (await resourceOf("command:remote:CopyToRemote")).check?.({ source })?.map(({ reason }) => reason);
+
+  it("files by an absolute path, and texts", async () => {
+    assert.deepEqual(await wrong(new Blob("asset", { path: "/a", hash: "1" })), []);
+    assert.deepEqual(await wrong(new Blob("asset", { text: "", hash: "1" })), []);
+  });
+
+  it("neither archives nor addresses, nor a path that depends on where the plugin runs", async () => {
+    assert.match(String(await wrong(new Blob("archive", { path: "/a" }))), /single files only/);
+    assert.match(String(await wrong(new Blob("asset", { uri: "https://example.org/x" }))), /path-based file asset/);
+    assert.match(String(await wrong(new Blob("asset", { path: "dist/x" }))), /absolute path/);
+  });
+
+  it("the same content elsewhere is no change", async () => {
+    const resource = await resourceOf("command:remote:CopyToRemote");
+    const at = (path: string, hash: string) => ({ source: new Blob("asset", { path, hash }) });
+    assert.deepEqual(diffInputs(resource, at("/a", "1"), at("/b", "1")).changed, []);
+    assert.deepEqual(diffInputs(resource, at("/a", "1"), at("/a", "2")).changed, ["source"]);
   });
 });

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import Docker from "dockerode";
 import type { Connection } from "../../localcloud/plugins/command/login.ts";
-import type { Properties } from "../../localcloud/plugins/values.ts";
+import { Blob, type Properties } from "../../localcloud/plugins/values.ts";
 import { run } from "../support/local-cloud.ts";
 import { contextOf, providerOf, resourceOf } from "../support/plugins.ts";
 
@@ -155,5 +156,63 @@ describe("plugins: remote.Command on a real sshd", function () {
     const began = Date.now();
     await assert.rejects(running, /cancelled/);
     assert.ok(Date.now() - began < 5000);
+  });
+
+  describe("remote.CopyToRemote", () => {
+    const folder = mkdtempSync(join(tmpdir(), "copy-"));
+    const file = join(folder, 'a "file" [1].bin');
+    after(() => rmSync(folder, { recursive: true }));
+
+    const asset = (fields: Record<string, string>) => new Blob("asset", fields);
+    const wanted = (source: Blob, remotePath: string) => ({ connection: { ...host.connection }, source, remotePath });
+    const remoteSum = async (path: string) =>
+      String((await command({ create: `sha256sum '${path}' | cut -d' ' -f1` })).state.stdout);
+
+    it("brings a file of megabytes over whole, by the connection the commands use", async () => {
+      const content = randomBytes(3_000_000);
+      writeFileSync(file, content);
+      const resource = await resourceOf("command:remote:CopyToRemote");
+      const { id, state } = await resource.create(
+        contextOf<unknown>(null),
+        wanted(asset({ path: file, hash: "1" }), "/tmp/x"),
+      );
+      assert.match(id, /^[0-9a-f]{8}$/);
+      assert.deepEqual(state, {});
+      assert.equal(await remoteSum("/tmp/x"), createHash("sha256").update(content).digest("hex"));
+    });
+
+    it("writes a text, into a folder under its own name, and over what is there", async () => {
+      const resource = await resourceOf("command:remote:CopyToRemote");
+      await resource.create(contextOf<unknown>(null), wanted(asset({ text: "a\nb", hash: "1" }), "/tmp/a 'text'"));
+      assert.equal((await command({ create: `cat "/tmp/a 'text'"` })).state.stdout, "a\nb");
+      await command({ create: "mkdir -p /tmp/folder" });
+      writeFileSync(file, "short");
+      for (const path of ["/tmp/folder", "/tmp/x"]) {
+        await resource.create(contextOf<unknown>(null), wanted(asset({ path: file, hash: "2" }), path));
+      }
+      assert.equal((await command({ create: "cat /tmp/x; cat /tmp/folder/*" })).state.stdout, "shortshort");
+    });
+
+    it("an update copies another content or to another place, and nothing else", async () => {
+      const resource = await resourceOf("command:remote:CopyToRemote");
+      const update = (old: Properties, next: Properties) =>
+        resource.update?.(contextOf<unknown>(null), { id: "x", state: {}, old, new: next, changed: () => true });
+      writeFileSync(file, "new");
+      const before = wanted(asset({ path: file, hash: "2" }), "/tmp/x");
+      assert.deepEqual(await update(before, { ...before, source: asset({ path: "/nowhere", hash: "2" }) }), {});
+      await update(before, wanted(asset({ path: file, hash: "3" }), "/tmp/x"));
+      assert.equal((await command({ create: "cat /tmp/x" })).state.stdout, "new");
+      await resource.delete(contextOf<unknown>(null), "x", {});
+      assert.equal((await command({ create: "cat /tmp/x" })).state.stdout, "new");
+    });
+
+    it("a folder that is not there, a file that is not here, and a folder as source fail by name", async () => {
+      const resource = await resourceOf("command:remote:CopyToRemote");
+      const copy = (path: string, remotePath: string) =>
+        resource.create(contextOf<unknown>(null), wanted(asset({ path, hash: "1" }), remotePath));
+      await assert.rejects(copy(file, "/nowhere/x"), /failed to copy .* to remote path \/nowhere\/x: .*No such file/s);
+      await assert.rejects(copy(join(folder, "gone"), "/tmp/x"), /ENOENT/);
+      await assert.rejects(copy(folder, "/tmp/x"), /is no file/);
+    });
   });
 });

@@ -5,15 +5,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { gzipSync } from "node:zlib";
 import { Agent, fetch } from "undici";
 import { renderApp } from "../../provisioning/app/render.ts";
+import type { AppSpec } from "../../provisioning/app/spec.ts";
 import { renderBase } from "../../provisioning/base/render.ts";
 import type { Bundle } from "../../provisioning/bundle.ts";
 import { renderNginx } from "../../provisioning/nginx/render.ts";
 import { packagesFor } from "../../provisioning/packages.ts";
 import { openForward } from "../../provisioning/ssh/forward.ts";
-import { shortHash } from "../../provisioning/text.ts";
+import { uploadNode, uploadRelease } from "./release.ts";
 import { startServer, type TestServer } from "./server.ts";
 import { app, base, canary, nginx } from "./specs.ts";
 
@@ -22,30 +22,6 @@ const server = createServer((request, response) => response.end(request.url === 
 server.listen(Number(process.env.PORT), "127.0.0.1");
 process.on("SIGTERM", () => server.close(() => process.exit(0)));
 `;
-
-/** A tar of one file, gzipped: 512 bytes of header, then the content in blocks of 512. */
-function archiveOf(name: string, content: string): string {
-  const header = Buffer.alloc(512);
-  header.write(name, 0);
-  header.write("0000644\0", 100);
-  header.write(`${Buffer.byteLength(content).toString(8).padStart(11, "0")}\0`, 124);
-  header.write("00000000000\0", 136);
-  header.write("        0", 148);
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
-  const body = Buffer.alloc(Math.ceil(Buffer.byteLength(content) / 512) * 512 + 1024);
-  body.write(content);
-  return gzipSync(Buffer.concat([header, body])).toString("base64");
-}
-
-function withMotto(motto: string, content = program): Bundle {
-  const archive = archiveOf("server.mjs", content);
-  return renderApp({
-    ...app,
-    release: { hash: shortHash(archive), archive },
-    environment: { MOTTO: motto, TOKEN: canary },
-  });
-}
 
 /** The bundle with one of its files rewritten. */
 function rewritten(bundle: Bundle, path: string, change: (content: string) => string): Bundle {
@@ -58,12 +34,17 @@ function rewritten(bundle: Bundle, path: string, change: (content: string) => st
 describe("hostctl on a server", function () {
   this.timeout(120_000);
   let server: TestServer;
+  let node: AppSpec["node"];
   const state = process.env.XDG_STATE_HOME;
   const ownState = mkdtempSync(join(tmpdir(), "bascule-state-"));
   const site = renderNginx(nginx);
   const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
   const ask = (path: string) =>
     fetch(`https://${server.address}${path}`, { dispatcher: anyCertificate, signal: AbortSignal.timeout(5000) });
+  const withMotto = async (motto: string, content = program): Promise<Bundle> => {
+    const release = await uploadRelease(server, { "server.mjs": content });
+    return renderApp({ ...app, node, release, migrations: undefined, environment: { MOTTO: motto, TOKEN: canary } });
+  };
   /** How many requests were asked, and which were not answered well, while something is done. */
   const watched = async (path: string, act: () => Promise<unknown>) => {
     const failures: string[] = [];
@@ -92,6 +73,7 @@ describe("hostctl on a server", function () {
   before(async () => {
     process.env.XDG_STATE_HOME = ownState;
     server = await startServer();
+    node = await uploadNode(server);
     const packages = packagesFor("debian-13", ["app", "nginx"]);
     const { code, body } = await server.apply(renderBase({ ...base, packages }));
     assert.equal(code, 0, JSON.stringify(body));
@@ -121,7 +103,7 @@ describe("hostctl on a server", function () {
   });
 
   it("brings up the application and the site, and says unchanged the second time", async () => {
-    for (const bundle of [withMotto("one"), site]) {
+    for (const bundle of [await withMotto("one"), site]) {
       assert.equal((await server.apply(bundle)).body.result, "changed");
       const again = await server.apply(bundle);
       assert.deepEqual([again.code, again.body.result], [0, "unchanged"]);
@@ -170,13 +152,13 @@ describe("hostctl on a server", function () {
   });
 
   it("rolls a release out instance by instance without a failed request", async () => {
-    await watched("/", async () => assert.equal((await server.apply(withMotto("two"))).body.result, "changed"));
+    await watched("/", async () => assert.equal((await server.apply(await withMotto("two"))).body.result, "changed"));
     assert.equal(await (await ask("/")).text(), "two");
   });
 
   it("stops at the first instance that is not well, goes back, and shows no secret", async () => {
     const crash = `${program}console.error(process.env.TOKEN, "out of luck"); process.exit(1);\n`;
-    const bundle = withMotto("three", crash);
+    const bundle = await withMotto("three", crash);
     const impatient = {
       ...bundle,
       units: bundle.units.map((unit) => ({ ...unit, health: unit.health && { ...unit.health, timeout: 3 } })),
@@ -197,7 +179,7 @@ describe("hostctl on a server", function () {
     assert.match(JSON.stringify(body), /"name": ?"\/etc\/nginx\/nginx.conf", ?"what": ?"content"/);
     assert.match(JSON.stringify(body), /"name": ?"shop@3001.service", ?"what": ?"state"/);
     await watched("/", async () => assert.equal((await server.apply(site)).body.result, "changed"));
-    await server.apply(withMotto("two"));
+    await server.apply(await withMotto("two"));
     assert.equal((await server.hostctl("check")).code, 0);
   });
 

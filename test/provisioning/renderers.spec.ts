@@ -22,7 +22,9 @@ function readable(bundle: Bundle): string {
     const rights = `${mode ?? "0644"} ${owner ?? "root"}:${group ?? "root"}${secret ? " secret" : ""}${early ? " early" : ""}`;
     return `\n=== ${path} ${rights}\n${encoding === "base64" ? "(packed)\n" : content}`;
   });
-  const archives = (bundle.archives ?? []).map(({ path, owner }) => `archive: ${path} ${owner ?? "root"}\n`);
+  const archives = (bundle.archives ?? []).map(
+    ({ path, owner, upload }) => `archive: ${path} ${owner ?? "root"}${upload ? ` from ${upload}` : ""}\n`,
+  );
   const links = Object.entries(bundle.links ?? {}).map(([path, target]) => `link: ${path} -> ${target}\n`);
   const absent = (bundle.absent ?? []).map((path) => `absent: ${path}\n`);
   const head = `service: ${bundle.service}\npackages: ${bundle.packages.join(" ")}\nunits:\n${units.join("")}`;

@@ -27,6 +27,8 @@ export interface TestServer {
   /** As the deploy user. */
   hostctl(command: string, input?: string): Promise<Answer>;
   apply(bundle: Bundle): Promise<Answer>;
+  /** Writes a file, as the deploy user. */
+  upload(path: string, content: Buffer): Promise<void>;
   /** As root, past SSH: for tampering and for looking behind hostctl's back. */
   asRoot(script: string): Promise<string>;
   remove(): Promise<void>;
@@ -75,7 +77,7 @@ export async function startServer({ image = "debian-13", id = 1 }: TestServerOpt
     await machines.reset();
     rmSync(folder, { recursive: true });
   };
-  const hostctl = async (command: string, input = ""): Promise<Answer> => {
+  const ssh = (command: string): string[] => {
     const options = [
       "BatchMode=yes",
       "ConnectTimeout=3",
@@ -83,16 +85,11 @@ export async function startServer({ image = "debian-13", id = 1 }: TestServerOpt
       `UserKnownHostsFile=${join(folder, "known_hosts")}`,
     ];
     const flags = options.flatMap((option) => ["-o", option]);
-    const ssh = [
-      "-F",
-      "none",
-      ...flags,
-      "-i",
-      join(folder, "login"),
-      `deploy@${address}`,
-      `sudo /usr/local/sbin/hostctl ${command}`,
-    ];
-    const { exitCode, stdout, stderr } = await execa("ssh", ssh, { input, reject: false });
+    return ["-F", "none", ...flags, "-i", join(folder, "login"), `deploy@${address}`, command];
+  };
+  const hostctl = async (command: string, input = ""): Promise<Answer> => {
+    const argv = ssh(`sudo /usr/local/sbin/hostctl ${command}`);
+    const { exitCode, stdout, stderr } = await execa("ssh", argv, { input, reject: false });
     if (!stdout.startsWith("{")) throw new Error(`hostctl ${command}: exit code ${exitCode}\n${stdout}\n${stderr}`);
     return { code: exitCode ?? -1, body: JSON.parse(stdout) };
   };
@@ -111,6 +108,9 @@ export async function startServer({ image = "debian-13", id = 1 }: TestServerOpt
     apply: (bundle) => {
       const { service, hash, text } = sealBundle(bundle);
       return hostctl(`apply --service ${service} --hash ${hash}`, text);
+    },
+    upload: async (path, content) => {
+      await execa("ssh", ssh(`mkdir -p "$(dirname ${path})" && cat > ${path}`), { input: content });
     },
     asRoot: async (script) => {
       const { stdout } = await execa("docker", [

@@ -100,6 +100,23 @@ const refused: [what: string, render: () => unknown, message: string][] = [
     "app: ports is [3001,3001]; allowed: each port once",
   ],
   [
+    "a release that is no file and no hash",
+    () => renderApp({ ...app, release: { sha256: "abc", upload: "/home/deploy/../x" } }),
+    [
+      'app: release.sha256 is "abc"; allowed: 64 hex digits',
+      'app: release.upload is "/home/deploy/../x"; allowed: an absolute path on the server',
+    ].join("\n"),
+  ],
+  [
+    "migrations by a role that needs quoting",
+    () =>
+      renderApp({
+        ...app,
+        migrations: { port: 5432, database: "shop", role: "Shop", password: canary, afterCopy: false },
+      }),
+    'app: migrations.role is "Shop"; allowed: lower-case letters, digits and _, not starting with a digit',
+  ],
+  [
     "a value that breaks its line, without showing it",
     () => renderApp({ ...app, environment: { TOKEN: `${canary}\nX=1` } }),
     'app: environment.TOKEN is "(not shown)"; allowed: a single line',

@@ -1,4 +1,5 @@
-import { type AppSpec, renderApp } from "../../provisioning/app/render.ts";
+import { renderApp } from "../../provisioning/app/render.ts";
+import type { AppSpec } from "../../provisioning/app/spec.ts";
 import { type BaseSpec, renderBase } from "../../provisioning/base/render.ts";
 import type { Bundle } from "../../provisioning/bundle.ts";
 import type { CloudInitSpec } from "../../provisioning/cloud-init.ts";
@@ -68,17 +69,21 @@ export const tls: TlsSpec = {
   image: "debian-13",
 };
 
-/** Any gzipped tar; the renderer looks no further than its beginning. */
-const archive = "H4sIAAAAAAAAA2NgGAWjYBSMglEwCkgHAAAA//8=";
+const uploaded = (digit: string) => ({
+  sha256: digit.repeat(64),
+  upload: `/home/deploy/.bascule/uploads/${digit.repeat(64)}.tar.gz`,
+});
 
 export const app: AppSpec = {
   name: "shop",
   user: "shop",
-  release: { hash: "0123456789abcdef", archive },
+  release: uploaded("a"),
+  node: { version: "24.21.0", ...uploaded("b") },
   entry: "server.mjs",
   ports: [3001, 3002],
   environment: { DATABASE_URL: `postgres://shop:${canary}@127.0.0.1:6432/shop`, MOTTO: 'a "quoted" $5 \\ `value`' },
   healthPath: "/api/health",
+  migrations: { port: 5432, database: "shop", role: "shop", password: canary, afterCopy: false },
   image: "debian-13",
 };
 

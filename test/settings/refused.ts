@@ -109,6 +109,34 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     ],
   ],
   [
+    "a Node.js without security fixes",
+    changed("bascule:app", { node: "20.19.5" }),
+    [
+      "bascule:app.node: got \"20.19.5\", which gets no security fixes any more; allowed: 22 and later. Set it: pulumi config set --path 'bascule:app.node' 24.21.0",
+    ],
+  ],
+  [
+    "half a version of Node.js",
+    changed("bascule:app", { node: "24" }),
+    [
+      "bascule:app.node: got \"24\"; allowed: a whole version from 22 on whose npm package is installed here. Set it: pulumi config set --path 'bascule:app.node' 24.21.0",
+    ],
+  ],
+  [
+    "a hash of another kind",
+    changed("bascule:app", { sha256: "abc" }),
+    [
+      "bascule:app.sha256: got \"abc\"; allowed: 64 hex digits (sha256sum of the artefact); left out: any. Set it: pulumi config set --path 'bascule:app.sha256' 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ],
+  ],
+  [
+    "an unknown way with migrations",
+    changed("bascule:app", { migrations: "sometimes" }),
+    [
+      "bascule:app.migrations: got \"sometimes\"; allowed: apply, after-copy or off. Set it: pulumi config set --path 'bascule:app.migrations' after-copy",
+    ],
+  ],
+  [
     "an unknown topology",
     { ...validSettings, "bascule:topology": "three-vps" },
     ['bascule:topology: got "three-vps"; allowed: single-vps. Set it: pulumi config set bascule:topology single-vps'],

@@ -1,5 +1,6 @@
-/** The stand-in of `command`: commands on servers by SSH, and on this machine. */
+/** The stand-in of `command`: commands and files on servers by SSH, commands on this machine. */
 import type { Provider } from "../define.ts";
+import { CopyToRemote } from "./copy.ts";
 import { Command as LocalCommand } from "./local.ts";
 import { Command as RemoteCommand } from "./remote.ts";
 import { closeConnections } from "./ssh.ts";
@@ -12,6 +13,7 @@ export const provider: Provider<null> = {
   configure: () => null,
   resources: {
     "command:remote:Command": RemoteCommand,
+    "command:remote:CopyToRemote": CopyToRemote,
     "command:local:Command": LocalCommand,
   },
   functions: {},

@@ -19,12 +19,15 @@ const hop = {
   perDialTimeout: { type: "integer", default: 15 },
 } as const satisfies Inputs;
 
+/** How every remote resource logs in. */
+export const connectionInput = {
+  type: { object: { ...hop, proxy: { type: { object: hop } } } },
+  required: true,
+  secret: true,
+} as const;
+
 const inputs = {
-  connection: {
-    type: { object: { ...hop, proxy: { type: { object: hop } } } },
-    required: true,
-    secret: true,
-  },
+  connection: connectionInput,
   create: { type: "string" },
   update: { type: "string" },
   delete: { type: "string" },

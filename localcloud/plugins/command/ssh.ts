@@ -4,6 +4,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { requireLocalHost } from "../local-only.ts";
 import { type Connection, forgetLogins, identity, type Login, prepareLogin } from "./login.ts";
@@ -69,11 +72,15 @@ export async function closeConnections(): Promise<void> {
   await forgetLogins();
 }
 
-export interface RemoteRun extends Feeding {
-  command: string;
-  environment: Record<string, string>;
+interface Dialling {
+  signal: AbortSignal;
   /** Told of every login that failed and is tried again. */
   retrying(message: string): void;
+}
+
+export interface RemoteRun extends Feeding, Dialling {
+  command: string;
+  environment: Record<string, string>;
 }
 
 /** Runs one command on the host of a connection. */
@@ -92,8 +99,48 @@ export async function runRemote(connection: Connection, run: RemoteRun): Promise
   });
 }
 
+export interface RemoteCopy extends Dialling {
+  /** What is copied: a file of this machine, or a text. */
+  path?: string;
+  text?: string;
+  remotePath: string;
+}
+
+/** Copies one file to the host of a connection, over SFTP, as a session of the same connection. */
+export async function runSftp(connection: Connection, copy: RemoteCopy): Promise<Finished> {
+  requireLocalHost("command", connection.host);
+  if (connection.proxy) requireLocalHost("command", connection.proxy.host);
+  const master = await connect(connection, copy);
+  return master.session(() => withFile(copy, (path) => sftp(master.login, copy, path)));
+}
+
+function sftp(login: Login, copy: RemoteCopy, path: string): Promise<Finished> {
+  // sftp spells the port in another way than ssh.
+  const options = login.options.map((option) => (option === "-p" ? "-P" : option));
+  // Inside quotes sftp takes no wildcard.
+  const quoted = (text: string) => `"${text.replace(/[\\"]/g, "\\$&")}"`;
+  const child = spawn("sftp", ["-q", "-b", "-", "-o", `ControlPath=${login.socket}`, ...options, login.target], {
+    env: login.environment,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const stdin = `put ${quoted(path)} ${quoted(copy.remotePath)}\n`;
+  return collect(child, { signal: copy.signal, stdin }, (code) => `sftp ended with status ${code}`);
+}
+
+/** A text lies in a file of ours for as long as it is copied. */
+async function withFile<T>({ path, text = "" }: RemoteCopy, work: (path: string) => Promise<T>): Promise<T> {
+  if (path !== undefined) return work(path);
+  const folder = await mkdtemp(join(tmpdir(), "lc-copy-"));
+  try {
+    await writeFile(join(folder, "text"), text, { mode: 0o600 });
+    return await work(join(folder, "text"));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** The open connection to a host, or a new one. */
-async function connect(connection: Connection, run: RemoteRun): Promise<Master> {
+async function connect(connection: Connection, run: Dialling): Promise<Master> {
   const id = identity(connection);
   const known = await masters.get(id)?.catch(() => undefined);
   if (known?.open) return known;
@@ -109,7 +156,7 @@ async function connect(connection: Connection, run: RemoteRun): Promise<Master> 
 }
 
 /** Logs in, as often as the connection says. */
-async function dial(connection: Connection, run: RemoteRun): Promise<Master> {
+async function dial(connection: Connection, run: Dialling): Promise<Master> {
   const login = await prepareLogin(connection);
   const limit = connection.dialErrorLimit ?? DIAL_ERROR_LIMIT;
   for (let failed = 0, wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {

@@ -25,7 +25,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--service")
     one = verbs.add_parser("repair", help="apply again what differs, from the releases on this host")
     one.add_argument("--service", action="append", default=[], metavar="NAME[=HASH]")
-    one = verbs.add_parser("revert", help="apply the release before the current one")
+    one = verbs.add_parser("revert", help="apply the release before the current one, or another that is kept")
+    one.add_argument("--service", required=True)
+    one.add_argument("--to", metavar="HASH")
+    one = verbs.add_parser("releases", help="the kept releases of a service")
     one.add_argument("--service", required=True)
     verbs.add_parser("list", help="services, releases and jobs")
     verbs.add_parser("facts", help="what this host is")
@@ -39,12 +42,14 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def revert(service: str) -> tuple[int, dict[str, Any]]:
+def revert(service: str, target: str | None) -> tuple[int, dict[str, Any]]:
     history = apply.state_of(service)["history"]
-    if len(history) < 2:
+    if target is None and len(history) < 2:
         raise Failure("revert", f"{service} has no earlier release on this host; see: hostctl list")
-    text = (files.release_dir(service, history[1]) / "bundle.json").read_bytes()
-    return apply.apply(service, history[1], text)
+    if target is not None and target not in history:
+        raise Failure("revert", f"{service} has no release {target} on this host; kept are: {', '.join(history) or 'none'}")
+    wanted = target or history[1]
+    return apply.apply(service, wanted, (files.release_dir(service, wanted) / "bundle.json").read_bytes())
 
 
 def job(options: argparse.Namespace) -> dict[str, Any]:
@@ -64,7 +69,11 @@ def dispatch(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     if options.verb == "apply":
         return apply.apply(options.service, options.hash, sys.stdin.buffer.read())
     if options.verb == "revert":
-        return revert(options.service)
+        return revert(options.service, options.to)
+    if options.verb == "releases":
+        state = apply.state_of(options.service)
+        return 0, {"service": options.service, "current": state["current"],
+                   "releases": files.releases(options.service, state["history"])}
     if options.verb == "check":
         return check.check(options.service)
     if options.verb == "repair":

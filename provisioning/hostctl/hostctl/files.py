@@ -215,17 +215,27 @@ def place(file: File) -> None:
 
 
 def prune(service: str, kept: list[str]) -> None:
-    """Forgets all but the last releases, and the archives that only the forgotten ones used."""
+    """Forgets all but the last releases, and the archives and uploads that only the forgotten ones used."""
     folder = state_dir("releases", service)
     used: set[str] = set()
     doomed: set[str] = set()
     for release in folder.iterdir():
-        archives = (read_json(release / "manifest.json") or {"archives": []})["archives"]
+        archives = (read_json(release / "bundle.json") or {}).get("archives", [])
+        paths = {path for archive in archives for path in (archive["path"], archive.get("upload")) if path}
         if release.name in kept:
-            used.update(archives)
+            used.update(paths)
         else:
-            doomed.update(archives)
+            doomed.update(paths)
             shutil.rmtree(release, ignore_errors=True)
     for path in doomed - used:
+        if at(path).is_file():
+            remove(at(path))
         shutil.rmtree(at(path), ignore_errors=True)
         remove(state_dir("archives", digest(path.encode())[:16] + ".json"))
+
+
+def releases(service: str, history: list[str]) -> list[dict[str, Any]]:
+    """The kept releases of a service, in the order of the history, and what each unpacked where."""
+    bundles = {name: read_json(release_dir(service, name) / "bundle.json") or {} for name in history}
+    return [{"hash": name, "archives": [{"path": archive["path"], "sha256": archive.get("sha256")}
+                                        for archive in bundle.get("archives", [])]} for name, bundle in bundles.items()]
