@@ -8,6 +8,7 @@ import { drift, driftTable } from "./drift.ts";
 import { asShell, forgetLocalStack, stackEnvironment } from "./env.ts";
 import { EXIT, type ExitCode, explain, OperatorError } from "./errors.ts";
 import type { PluginMode } from "./plugins.ts";
+import { listMigrations, listReleases, rollbackRelease } from "./release.ts";
 import { createReport, type Report } from "./report.ts";
 import { rollback } from "./rollback.ts";
 import { openSession, type Session } from "./session.ts";
@@ -24,8 +25,8 @@ const program = new Command("bascule")
   .description("Move traffic and data between the old production (blue) and the new one (green), and back.")
   .showHelpAfterError("(add --help for the options and an example)");
 
-function verb(name: string, summary: string, example: string): Command {
-  return program
+function verb(name: string, summary: string, example: string, parent: Command = program): Command {
+  return parent
     .command(name)
     .description(summary)
     .requiredOption("-s, --stack <name>", "the Pulumi stack to work on")
@@ -146,6 +147,34 @@ verb(
       code: ({ clean }) => (clean ? EXIT.done : EXIT.drift),
     }),
   );
+
+const release = program
+  .command("release")
+  .description("The application's releases: what green keeps, going back to one, what migrations they have.");
+
+verb("list", "List the releases green keeps.", "npx bascule release list --stack prod", release).action(
+  (options: CommonOptions) => operate(options, (session) => listReleases(session)),
+);
+
+verb(
+  "rollback",
+  "Bring back the release before, or another that green keeps, without touching the database.",
+  "npx bascule release rollback --stack prod",
+  release,
+)
+  .option("--to <hash>", "a release of the list, at least its first 8 digits")
+  .action((options: CommonOptions & { to?: string }) =>
+    operate(options, (session, report, interruption) => rollbackRelease(session, options.to, interruption(), report), {
+      code: ({ recorded }) => (recorded ? EXIT.done : EXIT.failed),
+    }),
+  );
+
+verb(
+  "migrations",
+  "List what is applied, what is pending, and what another release applied; changes nothing.",
+  "npx bascule release migrations --stack prod",
+  release,
+).action((options: CommonOptions) => operate(options, (session, report) => listMigrations(session, report)));
 
 function fail(error: unknown): void {
   const explained = explain(error, "");

@@ -6,9 +6,10 @@ import {
   rowsOnlyOnGreen,
 } from "../migration/copy/compare.ts";
 import { type CopyTarget, compareJob, copyJob } from "../migration/copy/job.ts";
+import { parseSchemaState, schemaJob } from "../migration/schema/job.ts";
 import { OperatorError, refusal } from "./errors.ts";
 import { wantedWeight } from "./flip.ts";
-import { openHost, runJob } from "./host.ts";
+import { type Host, openHost, runJob } from "./host.ts";
 import { stackOutputs } from "./outputs.ts";
 import { createProber } from "./probe.ts";
 import type { Report } from "./report.ts";
@@ -44,10 +45,19 @@ export async function copy(session: Session, options: CopyOptions, report: Repor
     const comparison = compareCounts(blue, green);
     if (comparison.mismatched.length > 0 || comparison.compared === 0) throw mismatch(comparison);
     report.line(`${comparison.compared} tables compared, every row count equal`);
+    await bringUpToDate(session, host, report);
     return { ...comparison, seconds: Math.round((performance.now() - started) / 100) / 10 };
   } finally {
     await host.close();
   }
+}
+
+/** What the release needs and blue's database has not: its migrations were waiting, or went with green's tables. */
+async function bringUpToDate(session: Session, host: Host, report: Report): Promise<void> {
+  const { name, migrations } = session.settings.app;
+  if (migrations === "off") return;
+  const { ran = [], backup } = parseSchemaState(await runJob(host, "migrations", schemaJob(name, "apply"), report));
+  if (backup) report.line(`${ran.length} migration(s) applied; backup of ${backup.bytes} bytes in ${backup.path}`);
 }
 
 /** Row counts of both databases, each in one snapshot. */

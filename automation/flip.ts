@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Interruption } from "./abort.ts";
-import { explain, OperatorError, refusal } from "./errors.ts";
-import { objections, plannedChanges } from "./plan.ts";
+import { explain, OperatorError } from "./errors.ts";
+import { heldUpdate } from "./held-update.ts";
 import { type ArrivalResult, awaitArrival, type Prober } from "./probe.ts";
 import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
@@ -43,7 +40,7 @@ export async function flip(
   session.file.set("bascule:traffic", "weight", weight);
   let plan: string[];
   try {
-    plan = await deploy(session, options, report);
+    plan = await heldUpdate(session, { ...options, refused: "this is not only a move of traffic" }, report);
   } catch (error) {
     session.file.set("bascule:traffic", "weight", before);
     throw explain(error, session.stack.name);
@@ -61,36 +58,6 @@ export async function flip(
 export function wantedWeight(session: Session): number {
   const weight = session.file.get("bascule:traffic", "weight");
   return typeof weight === "number" ? weight : session.settings.traffic.weight;
-}
-
-async function deploy(session: Session, options: FlipOptions, report: Report): Promise<string[]> {
-  const folder = mkdtempSync(join(tmpdir(), "bascule-plan-"));
-  const planFile = join(folder, "plan.json");
-  const { interruption } = options;
-  try {
-    await report.step("preview", () =>
-      interruption.duringEngine(() => session.stack.preview({ plan: planFile, signal: interruption.signal })),
-    );
-    const changes = plannedChanges(planFile);
-    const reasons = objections(changes);
-    if (reasons.length > 0) {
-      throw refusal(
-        `this is not only a move of traffic; nothing was changed:\n  ${reasons.join("\n  ")}`,
-        `review it with 'pulumi preview --diff' and deploy it by itself first`,
-      );
-    }
-    const urns = changes.map(({ urn }) => urn);
-    if (options.confirm && !(await options.confirm(urns)))
-      throw refusal("not confirmed; nothing was changed", "run the command again, or with --yes");
-    await report.step(`update of ${urns.length} resource(s)`, () =>
-      interruption.duringEngine(() =>
-        session.stack.up({ plan: planFile, message: options.message, signal: interruption.signal }),
-      ),
-    );
-    return urns;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 /** @throws OperatorError when the traffic did not arrive; the caller decides about the way back. */

@@ -8,7 +8,13 @@ export interface PlannedChange {
 }
 
 const QUIET = new Set(["same", "read", "refresh", "read-discard", "skip"]);
-const TRAFFIC = "bascule:edge:Traffic";
+/** The one part of the stack an operation may change: its component, and what people call it. */
+export interface Part {
+  token: string;
+  words: string;
+}
+
+const TRAFFIC: Part = { token: "bascule:edge:Traffic", words: "traffic" };
 
 const planSchema = z.looseObject({
   resourcePlans: z.record(z.string(), z.looseObject({ steps: z.array(z.string()).nullish() })),
@@ -23,21 +29,21 @@ export function plannedChanges(planFile: string): PlannedChange[] {
     .sort((a, b) => a.urn.localeCompare(b.urn));
 }
 
-/** `urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME`: a child of the traffic component names it in its type chain. */
-function isTraffic(urn: string): boolean {
+/** `urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME`: a child of a component names it in its type chain. */
+function belongsTo({ token }: Part, urn: string): boolean {
   const chain = urn.split("::")[2] ?? "";
-  return chain.split("$").includes(TRAFFIC);
+  return chain.split("$").includes(token);
 }
 
 /**
- * Why a plan must not be carried out as a move of traffic; empty when it may. Only updates of traffic resources are
- * traffic: anything else in the same preview is somebody's unfinished change, and a cutover is no place to ship it.
+ * Why a plan must not be carried out as a change of one part of the stack; empty when it may. Only updates of that part's
+ * resources are: anything else in the same preview is somebody's unfinished change, and a cutover is no place to ship it.
  */
-export function objections(changes: PlannedChange[]): string[] {
+export function objections(changes: PlannedChange[], part: Part = TRAFFIC): string[] {
   return changes.flatMap(({ urn, steps }) => {
     const notUpdates = steps.filter((step) => step !== "update");
     if (notUpdates.length > 0) return [`would ${describe(notUpdates)} ${urn}`];
-    return isTraffic(urn) ? [] : [`would update ${urn}, which is not traffic`];
+    return belongsTo(part, urn) ? [] : [`would update ${urn}, which is not ${part.words}`];
   });
 }
 

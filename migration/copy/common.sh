@@ -6,12 +6,12 @@ export PGOPTIONS="--client-min-messages=warning"
 blue() { psql -X -q -A -t -v ON_ERROR_STOP=1 "host=$BLUE_HOST port=$BLUE_PORT dbname=$BLUE_DATABASE user=$BLUE_USER sslmode=$BLUE_SSLMODE" "$@"; }
 green() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$GREEN_DATABASE" "$@"; }
 
-# Exact counts of every ordinary and partitioned table that is a user's own, one JSON object per side, in one snapshot.
+# Exact counts of every ordinary and partitioned table that is a user's own (the list of migrations is Bascule's), one JSON object per side, in one snapshot.
 counts_query="select coalesce(json_object_agg(name, rows order by name), '{}') from (
   select format('%I.%I', n.nspname, c.relname) as name,
          (xpath('/row/n/text()', query_to_xml(format('select count(*) as n from only %I.%I', n.nspname, c.relname), false, true, '')))[1]::text::bigint as rows
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg_toast%'
+  where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema', 'bascule') and n.nspname not like 'pg_toast%'
     and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
 ) t"
 

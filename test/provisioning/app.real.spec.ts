@@ -207,7 +207,8 @@ for (const image of ["debian-13", "debian-12"] as const) {
       const answer = await server.hostctl(`revert --service app-shop --to ${early?.hash}`);
       const seconds = (Date.now() - began) / 1000;
       assert.equal(answer.body.result, "changed", JSON.stringify(answer.body));
-      assert.ok(seconds < 5, `${seconds} s`);
+      // Idle it takes two; the bench entry `release` holds it to five.
+      assert.ok(seconds < 30, `${seconds} s`);
       assert.match(await running(), /^early /);
       assert.equal(await sql("select count(*) from bascule.migration"), "4");
       const unknown = await server.hostctl("revert --service app-shop --to 0123456789abcdef");
