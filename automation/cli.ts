@@ -8,7 +8,7 @@ import { drift, driftTable } from "./drift.ts";
 import { asShell, forgetLocalStack, stackEnvironment } from "./env.ts";
 import { EXIT, type ExitCode, explain, OperatorError } from "./errors.ts";
 import type { PluginMode } from "./plugins.ts";
-import { listMigrations, listReleases, rollbackRelease } from "./release.ts";
+import { listMigrations, listReleases, recordRelease, rollbackRelease } from "./release.ts";
 import { createReport, type Report } from "./report.ts";
 import { rollback } from "./rollback.ts";
 import { openSession, type Session } from "./session.ts";
@@ -163,11 +163,23 @@ verb(
   release,
 )
   .option("--to <hash>", "a release of the list, at least its first 8 digits")
-  .action((options: CommonOptions & { to?: string }) =>
-    operate(options, (session, report, interruption) => rollbackRelease(session, options.to, interruption(), report), {
-      code: ({ recorded }) => (recorded ? EXIT.done : EXIT.failed),
-    }),
-  );
+  .action(async (options: CommonOptions & { to?: string }) => {
+    const report = createReport(false);
+    const place = { ...options, cwd: resolve(options.cwd) };
+    const letGo = exitOnSignals(report.line);
+    const record = async () => {
+      letGo();
+      const session = await openSession(place, report);
+      try {
+        return await recordRelease(session, trapSignals(report.line), report);
+      } finally {
+        session.close();
+      }
+    };
+    const result = await rollbackRelease(place, options.to, record, report);
+    process.stdout.write(`${JSON.stringify(result, null, options.json ? undefined : 2)}\n`);
+    process.exitCode = result.recorded ? EXIT.done : EXIT.failed;
+  });
 
 verb(
   "migrations",

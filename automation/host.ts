@@ -24,9 +24,16 @@ export interface HostCall {
 }
 
 export async function openHost(session: Session): Promise<Host> {
-  const outputs = await stackOutputs(session.stack);
+  return connectHost(await stackOutputs(session.stack), session.secrets.sshPrivateKey);
+}
+
+/** The same, for those who know already where green is. */
+export function connectHost(
+  outputs: Pick<StackOutputs, "serverAddress" | "deployUser" | "hostKey">,
+  privateKey: string,
+): Host {
   const folder = mkdtempSync(join(tmpdir(), "bascule-ssh-"));
-  const options = sshOptions(folder, outputs, session.secrets.sshPrivateKey);
+  const options = sshOptions(folder, outputs, privateKey);
   const target = `${outputs.deployUser}@${outputs.serverAddress}`;
   const release = () => {
     spawnSync("ssh", [...options, "-O", "exit", target], { stdio: "ignore" });
@@ -57,7 +64,11 @@ export async function openHost(session: Session): Promise<Host> {
 }
 
 /** The key lies in a folder of ours for as long as the connection is open; ssh takes keys from files only. */
-function sshOptions(folder: string, outputs: StackOutputs, privateKey: string): string[] {
+function sshOptions(
+  folder: string,
+  outputs: Pick<StackOutputs, "serverAddress" | "hostKey">,
+  privateKey: string,
+): string[] {
   const identity = join(folder, "identity");
   const knownHosts = join(folder, "known_hosts");
   writeFileSync(identity, privateKey.endsWith("\n") ? privateKey : `${privateKey}\n`, { mode: 0o600 });

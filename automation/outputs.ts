@@ -15,14 +15,15 @@ export type StackOutputs = z.infer<typeof outputsSchema>;
 /** The outputs of a stack that was deployed. @throws OperatorError when it was not. */
 export async function stackOutputs(stack: Stack): Promise<StackOutputs> {
   const outputs = await stack.outputs();
-  const parsed = outputsSchema.safeParse(
+  return checkedOutputs(
+    stack.name,
     Object.fromEntries(Object.entries(outputs).map(([name, { value }]) => [name, value])),
   );
-  if (!parsed.success) {
-    throw new OperatorError(
-      `stack '${stack.name}' has no server yet`,
-      `build it first: pulumi up --stack ${stack.name}`,
-    );
-  }
-  return parsed.data;
+}
+
+/** Outputs as the engine prints them. @throws OperatorError when the stack was not deployed */
+export function checkedOutputs(stack: string, outputs: unknown): StackOutputs {
+  const parsed = outputsSchema.safeParse(outputs);
+  if (parsed.success) return parsed.data;
+  throw new OperatorError(`stack '${stack}' has no server yet`, `build it first: pulumi up --stack ${stack}`);
 }

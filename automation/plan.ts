@@ -8,13 +8,13 @@ export interface PlannedChange {
 }
 
 const QUIET = new Set(["same", "read", "refresh", "read-discard", "skip"]);
-/** The one part of the stack an operation may change: its component, and what people call it. */
+/** The one part of the stack an operation may change: the types it is made of, and what people call it. */
 export interface Part {
-  token: string;
+  tokens: readonly string[];
   words: string;
 }
 
-const TRAFFIC: Part = { token: "bascule:edge:Traffic", words: "traffic" };
+const TRAFFIC: Part = { tokens: ["bascule:edge:Traffic"], words: "traffic" };
 
 const planSchema = z.looseObject({
   resourcePlans: z.record(z.string(), z.looseObject({ steps: z.array(z.string()).nullish() })),
@@ -30,9 +30,9 @@ export function plannedChanges(planFile: string): PlannedChange[] {
 }
 
 /** `urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME`: a child of a component names it in its type chain. */
-function belongsTo({ token }: Part, urn: string): boolean {
+function belongsTo({ tokens }: Part, urn: string): boolean {
   const chain = urn.split("::")[2] ?? "";
-  return chain.split("$").includes(token);
+  return chain.split("$").some((type) => tokens.includes(type));
 }
 
 /**

@@ -3,9 +3,11 @@ import { parseSchemaState, type SchemaState, schemaJob } from "../migration/sche
 import type { Interruption } from "./abort.ts";
 import { explain, OperatorError, refusal } from "./errors.ts";
 import { heldUpdate } from "./held-update.ts";
-import { type Host, openHost, runJob } from "./host.ts";
+import { connectHost, type Host, openHost, runJob } from "./host.ts";
+import { quickLook } from "./quick-look.ts";
 import type { Report } from "./report.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionOptions } from "./session.ts";
+import { openStackFile, type StackFile } from "./stack-file.ts";
 
 /** A release that is kept on green. */
 export interface KeptRelease {
@@ -45,7 +47,7 @@ export async function listReleases(session: Session): Promise<ReleaseList> {
   const host = await openHost(session);
   try {
     const { name } = session.settings.app;
-    return { app: name, releases: await keptOn(host, name), pinned: pinnedRelease(session) };
+    return { app: name, releases: await keptOn(host, name), pinned: pinnedRelease(session.file) };
   } finally {
     await host.close();
   }
@@ -55,30 +57,32 @@ export async function listReleases(session: Session): Promise<ReleaseList> {
  * Brings a release back that green still has: its files are there, so it is a matter of restarting the instances one by one. The
  * database is not touched. First users, then papers: only when the release serves, the stack file gets it and an update, held to
  * the application, writes it into the state.
+ * @param record does that, in a session of its own: opening one takes as long as the way back itself
  */
 export async function rollbackRelease(
-  session: Session,
+  place: SessionOptions,
   to: string | undefined,
-  interruption: Interruption,
+  record: () => Promise<boolean>,
   report: Report,
 ): Promise<ReleaseRollback> {
-  const { name } = session.settings.app;
-  const host = await openHost(session);
+  const file = openStackFile(place.cwd, place.stack);
+  const { outputs, sshPrivateKey, app } = await quickLook(place, report);
+  const host = connectHost(outputs, sshPrivateKey);
   let target: KeptRelease;
   let from: string;
   try {
-    const kept = await keptOn(host, name);
+    const kept = await keptOn(host, app);
     from = kept.find(({ runs }) => runs)?.release ?? "none";
-    target = chooseRelease(kept, to, pinnedRelease(session), session.stack.name);
+    target = chooseRelease(kept, to, pinnedRelease(file), place.stack);
     await report.step(`restarting the instances with release ${target.release.slice(0, 16)}`, () =>
-      host.hostctl(["revert", "--service", `app-${name}`, "--to", target.bundle]),
+      host.hostctl(["revert", "--service", `app-${app}`, "--to", target.bundle]),
     );
   } finally {
     await host.close();
   }
   const seconds = report.seconds();
-  session.file.set("bascule:app", "release", target.release);
-  return { from, to: target.release, seconds, recorded: await recorded(session, interruption, report) };
+  file.set("bascule:app", "release", target.release);
+  return { from, to: target.release, seconds, recorded: await record() };
 }
 
 /** The one that was asked for, or the one before. @throws OperatorError saying which there are */
@@ -119,8 +123,8 @@ export async function listMigrations(session: Session, report: Report): Promise<
   }
 }
 
-function pinnedRelease(session: Session): string | null {
-  const pinned = session.file.get("bascule:app", "release");
+function pinnedRelease(file: StackFile): string | null {
+  const pinned = file.get("bascule:app", "release");
   return typeof pinned === "string" ? pinned : null;
 }
 
@@ -149,10 +153,11 @@ export function keptReleases(
   return [...kept.values()];
 }
 
-const PART = { token: "bascule:app:App", words: "the application" };
+/** What is known of the server as a whole names the application's bundle too. */
+const PART = { tokens: ["bascule:app:App", "pulumi-nodejs:bascule:HostState"], words: "the application" };
 
 /** Never fails: the release runs already, and why the state does not say so is for the operator to read. */
-async function recorded(session: Session, interruption: Interruption, report: Report): Promise<boolean> {
+export async function recordRelease(session: Session, interruption: Interruption, report: Report): Promise<boolean> {
   try {
     const message = "bascule release rollback";
     await heldUpdate(

@@ -41,17 +41,9 @@ export async function engineEnvironment(
   report: Report,
   idleSeconds: number,
 ): Promise<EngineEnvironment> {
-  const engine = await ensureEngine((line) => report.line(line));
-  const binaries = join(import.meta.dirname, "..", "node_modules", ".bin");
-  const path = withDynamicPlugin([binaries, dirname(engine.path), process.env.PATH ?? ""].join(delimiter), engine);
   const file = openStackFile(options.cwd, options.stack);
-  const variables: Record<string, string> = {
-    PATH: path,
-    PULUMI_STACK: options.stack,
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-  };
-  if (isLocal(file)) Object.assign(variables, localVariables(options));
-  const plugins = await choosePlugins(options.plugins, engine.path, path);
+  const { engine, variables } = await bareEnvironment(options, report);
+  const plugins = await choosePlugins(options.plugins, engine, variables.PATH ?? "");
   report.line(
     plugins === "official"
       ? "plugins: official"
@@ -75,6 +67,22 @@ export async function engineEnvironment(
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     },
   };
+}
+
+/** Enough to ask the engine what is in the stack and its file; to change anything takes plugins too. */
+export async function bareEnvironment(
+  options: SessionOptions,
+  report: Report,
+): Promise<{ engine: string; variables: Record<string, string> }> {
+  const engine = await ensureEngine((line) => report.line(line));
+  const binaries = join(import.meta.dirname, "..", "node_modules", ".bin");
+  const variables = {
+    PATH: withDynamicPlugin([binaries, dirname(engine.path), process.env.PATH ?? ""].join(delimiter), engine),
+    PULUMI_STACK: options.stack,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    ...(isLocal(openStackFile(options.cwd, options.stack)) ? localVariables(options) : {}),
+  };
+  return { engine: engine.path, variables };
 }
 
 /** Backend and passphrase of a local stack, unless the operator has chosen others. */

@@ -58,7 +58,7 @@ describe("releases: which one to go back to", () => {
 
   it("is recorded by an update of the application alone", () => {
     const urn = (chain: string) => `urn:pulumi:prod::bascule::bascule:topology:SingleVps$${chain}::x`;
-    const part = { token: "bascule:app:App", words: "the application" };
+    const part = { tokens: ["bascule:app:App"], words: "the application" };
     const service = urn("bascule:app:App$bascule:compute:HostService$command:remote:Command");
     const other = urn("bascule:cache:Redis$bascule:compute:HostService$command:remote:Command");
     const update = (name: string) => ({ urn: name, steps: ["update"] });

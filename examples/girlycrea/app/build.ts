@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -9,7 +9,7 @@ import { build } from "esbuild";
 
 const here = import.meta.dirname;
 
-/** The shop as it is deployed: one archive with one file. */
+/** The shop as it is deployed: one archive with one file, and its migrations where it has some. */
 export interface Artefact {
   path: string;
   /** SHA-256 of the archive; the same sources give the same hash. */
@@ -17,11 +17,15 @@ export interface Artefact {
   bytes: number;
 }
 
-/** Bundles the shop into `dist/shop.tar.gz`, or elsewhere for a test. */
-export async function buildArtefact(target = join(here, "dist", "shop.tar.gz")): Promise<Artefact> {
+/**
+ * Bundles the shop into `dist/shop.tar.gz`, or elsewhere for a test.
+ * @param next the release after it: the same shop, with its migrations
+ */
+export async function buildArtefact(target = join(here, "dist", "shop.tar.gz"), next = false): Promise<Artefact> {
   const stage = await mkdtemp(join(tmpdir(), "shop-build-"));
   try {
     await bundle(join(stage, "server.mjs"));
+    if (next) await cp(join(here, "migrations"), join(stage, "migrations"), { recursive: true });
     const archive = gzipSync(await tar(stage), { level: 9 });
     await mkdir(join(target, ".."), { recursive: true });
     // Whoever reads the archive meanwhile sees the old one or the new one, never half of it.
@@ -42,7 +46,7 @@ async function bundle(outfile: string): Promise<void> {
     minify: true,
     platform: "node",
     format: "esm",
-    // Debian 12 ships Node 18, Debian 13 Node 20; the old production runs on the first, the new one on the second.
+    // The old production runs on Debian 12's Node 18; the new one on what Bascule brings along.
     target: "node18",
     legalComments: "none",
     logLevel: "warning",
@@ -55,10 +59,10 @@ async function bundle(outfile: string): Promise<void> {
 
 /** A tar that depends on the contents only: fixed order, owner, mode and time. */
 async function tar(directory: string): Promise<Buffer> {
-  const flags = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--mode=0644"];
+  const flags = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"];
   const { stdout } = await promisify(execFile)(
     "tar",
-    [...flags, "--format=ustar", "-cf", "-", "-C", directory, "server.mjs"],
+    [...flags, "--format=ustar", "-cf", "-", "-C", directory, ...(await readdir(directory)).sort()],
     {
       encoding: "buffer",
       maxBuffer: 64 * 1024 * 1024,
