@@ -94,7 +94,7 @@ export class SingleVps extends pulumi.ComponentResource {
     const filter = renderFirewall({ image, openings: openings(admissionOf(settings)) });
     const packetFilter = new HostService(
       `${name}-packet-filter`,
-      { server, service: "firewall", bundle: filter },
+      { server, service: "firewall", bundle: filter, guarded: true },
       afterHostctl,
     );
     return [base, packetFilter];

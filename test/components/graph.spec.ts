@@ -84,7 +84,15 @@ describe("components: the graph of a single VPS", () => {
 
   it("a command reruns by hash, is replaced with the server only, and never outlives it", () => {
     // One per bundle, and the wait for the first boot.
-    assert.equal(commands().length, all.filter(({ type }) => type === "bascule:compute:HostService").length + 1);
+    const services = all.filter(({ type }) => type === "bascule:compute:HostService").map(({ name }) => name);
+    const made = commands().map(({ name }) => name);
+    // A guarded change is confirmed by a command of its own, once it is there.
+    const confirming = made.filter((name) => name.endsWith("-confirm"));
+    for (const name of confirming) assert(one(name).dependencies.includes(name.replace(/confirm$/, "apply")), name);
+    assert.deepEqual(
+      made.sort(),
+      ["green-server-ready", ...services.map((name) => `${name}-apply`), ...confirming].sort(),
+    );
     for (const { name, inputs, deletedWith, secretOutputs } of commands()) {
       assert.equal(inputs.create, inputs.update, name);
       assert.equal((inputs.triggers as unknown[]).length, 1, name);
@@ -94,7 +102,7 @@ describe("components: the graph of a single VPS", () => {
       if (name === "green-server-ready") continue;
       assert.match(
         String(inputs.create),
-        /^sudo \/usr\/local\/sbin\/hostctl apply --service [a-z-]+ --hash [0-9a-f]{16}$/,
+        /^sudo \/usr\/local\/sbin\/hostctl (apply|confirm) --service [a-z-]+ --hash [0-9a-f]{16}( \|\| \{ .* exit \$code; \})?$/,
         name,
       );
       assert.equal(inputs.logging, "none", name);

@@ -31,6 +31,8 @@ export interface TestServer {
   upload(path: string, content: Buffer): Promise<void>;
   /** As root, past SSH: for tampering and for looking behind hostctl's back. */
   asRoot(script: string): Promise<string>;
+  /** Pulls the plug and puts it in again; resolves when it boots. */
+  restart(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -123,6 +125,9 @@ export async function startServer({ image = "debian-13", id = 1 }: TestServerOpt
         script,
       ]);
       return stdout;
+    },
+    restart: async () => {
+      await execa("docker", ["restart", "--time", "0", `lc-${name}-server-${id}`]);
     },
     remove,
   };

@@ -1,86 +1,137 @@
 """check, list and facts: what differs from what was applied, what was applied, and what this host is."""
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil
-from typing import Any
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from . import files, packages, units
-from .system import at, read_json, state_dir
+from .bundle import Bundle, redact
+from .release import load, pending_of, services, state_of, waits
+from .system import Json, at, image, run, run_all
+
+# Longest a probe may take in a check, where it has one try only.
+PROBE_SECONDS = 10.0
+Entry = dict[str, str]
 
 
-def services() -> list[str]:
-    """Those applied, and those whose very first apply is under way or was killed."""
-    return sorted({path.stem for folder in ("state", "pending") for path in state_dir(folder).glob("*.json")})
-
-
-def entry(kind: str, name: str, what: str, expected: str, actual: str) -> dict[str, str]:
+def entry(kind: str, name: str, what: str, expected: str, actual: str) -> Entry:
     return {"kind": kind, "name": name, "what": what, "expected": expected, "actual": actual}
 
 
-def drift(service: str) -> list[dict[str, str]]:
-    """What on this host is not as the current release of the service says."""
-    state = read_json(state_dir("state", f"{service}.json")) or {}
-    wanted = read_json(files.release_dir(service, str(state.get("current"))) / "manifest.json")
-    found: list[dict[str, str]] = []
-    if state_dir("pending", f"{service}.json").exists():
+def drift(service: str) -> list[Entry]:
+    """What on this host is not as the release of the service says: the current one, or the one that waits to be confirmed."""
+    state, pending, found = state_of(service), pending_of(service), []
+    release = state["current"]
+    if pending is not None and waits(pending):
+        release = pending["release"]
+        until = f"none; taken back at {pending['guard']['until']}"
+        found.append(entry("confirm", service, "confirmation", "from a new SSH login", until))
+    elif pending is not None:
         found.append(entry("release", service, "apply", "finished", "under way, or killed: the next apply repairs it"))
-    if wanted is None:
-        return [*found, entry("release", service, "manifest", str(state.get("current")), "missing")]
-    for item in wanted["files"]:
-        found += [entry("file", item["path"], *difference) for difference in files.file_drift(item)]
-    for path, target in wanted["links"].items():
-        actual = files.link_drift(path, target)
-        found += [entry("link", path, "target", target, actual)] if actual else []
-    for path in wanted["absent"]:
-        if at(path).is_symlink() or at(path).exists():
-            found.append(entry("file", path, "existence", "nothing", "something"))
-    for path in wanted["archives"]:
-        actual = files.archive_drift(path)
-        found += [entry("archive", path, "tree", "as unpacked", actual)] if actual else []
-    found += [entry("package", name, "state", "installed", "missing") for name in packages.missing(wanted["packages"])]
-    return found + unit_drift(wanted["units"])
+    bundle = load(service, release)
+    if bundle is None:
+        return [*found, entry("release", service, "bundle", str(release), "missing")]
+    names = [unit.name for unit in bundle.units]
+    installed, shown, *probed = run_all([packages.question(bundle.packages), units.question(names),
+                                         *[probe.within(PROBE_SECONDS) for probe in bundle.probes]])
+    now = units.states(names, shown)
+    wrong = packages.wrong(bundle.packages, packages.versions(installed), state["packages"])
+    return found + [
+        *file_drift(bundle),
+        *[entry("package", name, "state" if actual == "missing" else "version", expected, actual)
+          for name, (expected, actual) in wrong.items()],
+        *unit_drift(bundle, now),
+        *[entry("restart", name, "restart", f"in the window {note['window']} UTC", "put off")
+          for name, note in units.put_off(state["restarts"], now).items()],
+        *[entry("probe", probe.name, "probe", "passes", redact(result.output.strip()[-300:], bundle))
+          for probe, result in zip(bundle.probes, probed, strict=True) if result.code != 0],
+    ]
 
 
-def unit_drift(wanted: list[dict[str, Any]]) -> list[dict[str, str]]:
-    now = units.states([unit["name"] for unit in wanted])
-    found = []
-    for unit in wanted:
-        state = now[unit["name"]]
-        if state.masked:
-            found.append(entry("unit", unit["name"], "load", "loaded", "masked"))
-        elif not state.active:
-            found.append(entry("unit", unit["name"], "state", "active", "not active"))
-        if state.enabled != unit["enabled"]:
-            found.append(entry("unit", unit["name"], "start at boot", str(unit["enabled"]), str(state.enabled)))
+def file_drift(bundle: Bundle) -> Iterator[Entry]:
+    for file in bundle.files:
+        for difference in files.file_drift(file):
+            yield entry("file", file.path, *difference)
+    for path, target in bundle.links.items():
+        if actual := files.link_drift(path, target):
+            yield entry("link", path, "target", target, actual)
+    for path in bundle.absent:
+        if os.path.lexists(at(path)):
+            yield entry("file", path, "existence", "nothing", "something")
+    for archive in bundle.archives:
+        if actual := files.archive_drift(archive.path):
+            yield entry("archive", archive.path, "tree", "as unpacked", actual)
+    for path in foreign(bundle):
+        yield entry("file", path, "foreign", "nothing", "a file of no bundle and no package")
+
+
+def foreign(bundle: Bundle) -> list[str]:
+    """What lies in the exclusive directories and belongs to no applied bundle, no package and no pattern."""
+    found = [f"{folder}/{item.name}" for folder, allowed in bundle.exclusive.items() if at(folder).is_dir()
+             for item in sorted(os.scandir(at(folder)), key=lambda item: item.name)
+             # `.hostctl`: a file of another service on its way to its place.
+             if not item.is_dir(follow_symlinks=False)
+             and not any(fnmatchcase(item.name, pattern) for pattern in [*allowed, ".*.hostctl"])]
+    if found := sorted(set(found) - set(bundle.paths()) - (bundled() if found else set())):
+        # `package: /path` for what a package brings; sentences about the others.
+        owned = {line.partition(": ")[2] for line in run(["dpkg-query", "-S", *found]).output.splitlines()}
+        found = [path for path in found if path not in owned]
     return found
 
 
-def check(only: str | None) -> tuple[int, dict[str, Any]]:
-    report = [{"service": name, "hash": (read_json(state_dir("state", f"{name}.json")) or {}).get("current"), "drift": drift(name)}
-              for name in services() if only in (None, name)]
+def bundled() -> set[str]:
+    """Every path of a bundle that is applied, or is being applied."""
+    documents = [(name, state_of(name)["current"]) for name in services()]
+    documents += [(name, (pending_of(name) or {}).get("release")) for name in services()]
+    return {path for bundle in (load(*one) for one in documents) if bundle for path in bundle.paths()}
+
+
+def unit_drift(bundle: Bundle, now: dict[str, units.State]) -> Iterator[Entry]:
+    for unit in bundle.units:
+        state = now[unit.name]
+        if state.masked:
+            yield entry("unit", unit.name, "load", "loaded", "masked")
+        elif not state.active:
+            yield entry("unit", unit.name, "state", "active", "not active")
+        if state.enabled != unit.enabled:
+            yield entry("unit", unit.name, "start at boot", str(unit.enabled), str(state.enabled))
+
+
+def check(only: str | None) -> tuple[int, Json]:
+    names = [name for name in services() if only in (None, name)]
+    report = [{"service": name, "hash": state_of(name)["current"], "drift": drift(name)} for name in names]
     clean = not any(item["drift"] for item in report)
     return 0 if clean else 10, {"clean": clean, "services": report}
 
 
-def listing() -> dict[str, Any]:
-    return {"services": [{"service": name, **(read_json(state_dir("state", f"{name}.json")) or {})} for name in services()]}
+def extras(service: str) -> Json:
+    """What of a service is not over yet: restarts that wait for their window, a change that waits to be confirmed."""
+    pending = pending_of(service)
+    unconfirmed = pending if waits(pending) else None
+    noted = (unconfirmed or state_of(service))["restarts"]
+    answer: Json = {}
+    if left := units.put_off(noted, units.states(list(noted))):
+        answer["pendingRestarts"] = [{"unit": name, "window": note["window"]} for name, note in left.items()]
+    if unconfirmed:
+        answer.update(confirm="needed", release=unconfirmed["release"], deadline=unconfirmed["guard"]["until"])
+    return answer
 
 
-def facts() -> dict[str, Any]:
-    release = platform.freedesktop_os_release()
-    page, pages = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES")
+def listing() -> Json:
+    shown = ("current", "history", "packages", "at")
+    states = {service: state_of(service) for service in services()}
+    return {"services": [{"service": service, **{key: state[key] for key in shown if key in state}, **extras(service)}
+                         for service, state in states.items()]}
+
+
+def facts() -> Json:
+    distribution, _, release = image().partition("-")
     return {
-        "hostname": platform.node(),
-        "distribution": release.get("ID"),
-        "release": release.get("VERSION_ID"),
-        "kernel": platform.release(),
-        "architecture": platform.machine(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "memoryMiB": page * pages // 2**20,
+        "hostname": platform.node(), "distribution": distribution, "release": release, "kernel": platform.release(),
+        "architecture": platform.machine(), "python": platform.python_version(), "cores": os.cpu_count(),
+        "memoryMiB": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
         "diskFreeMiB": shutil.disk_usage(at("/var")).free // 2**20,
-        "services": {item["service"]: item.get("current") for item in listing()["services"]},
+        "services": {name: state_of(name)["current"] for name in services()},
     }

@@ -1,7 +1,5 @@
 """Long work as transient systemd units: it goes on when the SSH session ends, and is asked about later."""
 
-from __future__ import annotations
-
 import json
 import os
 import pwd
@@ -11,7 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .system import ROOT, Failure, at, environment, read_json, run, state_dir, write_json, write_whole
+
+from .system import Failure, at, environment, installed, read_json, run, state_dir, write_json, write_whole
 
 TAIL = 20_000
 
@@ -36,60 +35,47 @@ def running(name: str) -> bool:
 
 
 def start(name: str, text: bytes) -> dict[str, Any]:
-    folder = job_dir(name)
+    folder, private = job_dir(name), secrets_dir(name)
     try:
         request = json.loads(text)
         script, secrets, user = request["script"], request.get("secrets", {}), request.get("user", "root")
-    except (ValueError, KeyError, TypeError, AttributeError):
+        account = pwd.getpwnam(user)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        if "getpwnam" in str(error):
+            raise Failure("job", f"no user {user} on this host") from None
         raise Failure("job", 'standard input must be {"script": text, "secrets": {NAME: value}, "user": name}') from None
     if running(name):
         raise Failure("job", f"{name} is running; see: hostctl job status --name {name}")
-    wrong = [key for key in secrets if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", key)]
-    if wrong:
+    if wrong := [key for key in secrets if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", key)]:
         raise Failure("job", f"names of secrets {wrong}: letters, digits, _ . and - only")
-    try:
-        account = pwd.getpwnam(user)
-    except KeyError:
-        raise Failure("job", f"no user {user} on this host") from None
     owner = (account.pw_uid, account.pw_gid)
-    shutil.rmtree(folder, ignore_errors=True)
+    for leftover in (folder, private):
+        shutil.rmtree(leftover, ignore_errors=True)
     # The job's user must reach its script; everything else below is root's.
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
     for parent in (state_dir(), state_dir("jobs"), folder):
         parent.chmod(0o711)
     write_whole(folder / "script", script.encode(), 0o500, owner)
     write_whole(folder / "log", b"", 0o600)
-    private = secrets_dir(name)
-    shutil.rmtree(private, ignore_errors=True)
     private.mkdir(parents=True, mode=0o700)
     if os.geteuid() == 0:
         os.chown(private, *owner)
     for key, value in secrets.items():
         write_whole(private / key, str(value).encode(), 0o600, owner)
     write_json(folder / "started.json", {"at": time.time(), "user": user})
-    launch(name, user, folder)
-    return {"name": name, "state": "running"}
-
-
-def launch(name: str, user: str, folder: Path) -> None:
-    variables = {**environment(user), "BASCULE_SECRETS": str(secrets_dir(name))}
-    hostctl = "/usr/local/sbin/hostctl" if str(ROOT) == "/" else str(at("/usr/local/sbin/hostctl"))
     properties = {
-        "User": user,
-        "StandardOutput": f"append:{folder}/log",
-        "StandardError": f"append:{folder}/log",
-        "WorkingDirectory": "~",
+        "User": user, "StandardOutput": f"append:{folder}/log", "StandardError": f"append:{folder}/log", "WorkingDirectory": "~",
         # Run by root whatever the end was: writes down the exit code and removes the secrets.
-        "ExecStopPost": f"+{hostctl} job ended --name {name}",
-        "TimeoutStopSec": "20",
+        "ExecStopPost": f"+{installed()} job ended --name {name}", "TimeoutStopSec": "20",
     }
     argv = ["systemd-run", "--quiet", "--collect", f"--unit={unit_name(name)}", "--service-type=exec"]
     argv += [f"--property={key}={value}" for key, value in properties.items()]
-    argv += [f"--setenv={key}={value}" for key, value in variables.items()]
+    argv += [f"--setenv={key}={value}" for key, value in {**environment(user), "BASCULE_SECRETS": private}.items()]
     result = run([*argv, "/bin/bash", str(folder / "script")], 30)
     if result.code != 0:
-        shutil.rmtree(secrets_dir(name), ignore_errors=True)
+        shutil.rmtree(private, ignore_errors=True)
         raise Failure("job", f"systemd-run: {result.output.strip()[-500:]}", 40)
+    return {"name": name, "state": "running"}
 
 
 def ended(name: str) -> None:
@@ -106,36 +92,24 @@ def status(name: str) -> dict[str, Any]:
     started = read_json(folder / "started.json")
     if started is None:
         raise Failure("job", f"no job {name} on this host; see: hostctl job list")
-    alive = running(name)
-    end = read_json(folder / "ended.json")
-    answer: dict[str, Any] = {"name": name, "state": "running", "output": tail(folder / "log")}
-    if not alive:
-        # Neither running nor ended: the host went down under it.
-        answer["state"] = "done" if end and end["done"] else "failed"
-        answer["reason"] = end["reason"] if end else "the host was restarted"
-        if end and end["exitCode"] is not None:
-            answer["exitCode"] = end["exitCode"]
-    until = end["at"] if end else time.time()
-    answer["elapsed"] = round(until - started["at"], 1)
-    return answer
-
-
-def tail(path: Path) -> str:
-    try:
-        with open(path, "rb") as log:
-            log.seek(max(0, os.fstat(log.fileno()).st_size - TAIL))
-            return log.read().decode(errors="replace")
-    except FileNotFoundError:
-        return ""
+    alive, end = running(name), read_json(folder / "ended.json")
+    # Neither running nor ended: the host went down under it.
+    how = end or {"at": time.time(), "exitCode": None, "reason": "the host was restarted", "done": False}
+    with open(folder / "log", "rb") as log:
+        log.seek(max(0, os.fstat(log.fileno()).st_size - TAIL))
+        output = log.read().decode(errors="replace")
+    answer = {"name": name, "state": "running", "output": output, "elapsed": round(how["at"] - started["at"], 1)}
+    if alive:
+        return answer
+    answer.update(state="done" if how["done"] else "failed", reason=how["reason"])
+    return answer if how["exitCode"] is None else {**answer, "exitCode": how["exitCode"]}
 
 
 def wait(name: str, seconds: float) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
-    while True:
-        answer = status(name)
-        if answer["state"] != "running" or time.monotonic() > deadline:
-            return answer
+    while (answer := status(name))["state"] == "running" and time.monotonic() < deadline:
         time.sleep(0.2)
+    return answer
 
 
 def stop(name: str) -> dict[str, Any]:

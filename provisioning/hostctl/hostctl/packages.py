@@ -1,11 +1,9 @@
 """Debian packages: only the missing ones, in one transaction, with nothing started by it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .system import Failure, at, lock, remove, run, write_whole
+from .system import Call, Failure, Result, at, lock, remove, run, write_whole
 
 POLICY = "/usr/sbin/policy-rc.d"
 # 101 means "action forbidden" to invoke-rc.d: a package must not start its service with its own configuration.
@@ -20,12 +18,29 @@ OPTIONS = [
 ]
 
 
-def missing(names: list[str]) -> list[str]:
-    if not names:
-        return []
-    listed = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\\n", *names])
-    present = {line.split()[0] for line in listed.output.splitlines() if line.endswith(("ii ", "ii"))}
-    return [name for name in names if name not in present]
+def question(names: list[str]) -> Call:
+    # Without a name dpkg-query lists all of them.
+    return Call(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev} ${Version}\\n", *names] if names else ["true"])
+
+
+def versions(answer: Result) -> dict[str, str]:
+    """The installed ones; the second letter says so, the first whether the operator has put the package on hold."""
+    words = [line.split() for line in answer.output.splitlines()]
+    return {word[0]: word[2] for word in words if len(word) == 3 and word[1][1:] == "i"}
+
+
+def ask(names: list[str]) -> dict[str, str]:
+    return versions(run(*question(names)))
+
+
+def wrong(names: list[str], installed: dict[str, str], recorded: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Packages that are missing or older than at the last apply, as (expected, actual). A security update is neither."""
+    found = {name: ("installed", "missing") for name in names if name not in installed}
+    for name in set(names) & set(installed) & set(recorded):
+        now, then = installed[name], recorded[name]
+        if now != then and run(["dpkg", "--compare-versions", now, "lt", then]).code == 0:
+            found[name] = (f"{then} or later", now)
+    return found
 
 
 @contextmanager
@@ -43,17 +58,20 @@ def nothing_starts() -> Iterator[None]:
             write_whole(path, before, 0o755)
 
 
-def install(names: list[str]) -> None:
-    if not missing(names):
+def install(names: list[str], recorded: dict[str, str]) -> None:
+    if not wrong(names, ask(names), recorded):
         return
     with lock("apt"), nothing_starts():
-        wanted = missing(names)
-        command = ["apt-get", *OPTIONS, "install", *wanted]
+        command = ["apt-get", *OPTIONS, "install", *sorted(wrong(names, ask(names), recorded), key=names.index)]
         lists = any(at("/var/lib/apt/lists").glob("*_Packages*"))
         result = run(command, 1200, extra=QUIET) if lists else None
-        if result is None or result.code != 0:
+        if result is None or result.code != 0 or wrong(names, ask(names), recorded):
             # No lists yet, or lists that name versions the mirror has since replaced.
             update = run(["apt-get", *OPTIONS, "update"], 300, extra=QUIET)
             result = run(command, 1200, extra=QUIET) if update.code == 0 else update
-        if result.code != 0 or missing(names):
-            raise Failure("packages", f"{' '.join(missing(names))} not installed: {result.output[-1500:]}", 40)
+        left = wrong(names, ask(names), recorded)
+    if missing := [name for name, (_, actual) in left.items() if actual == "missing"]:
+        raise Failure("packages", f"{' '.join(missing)} not installed: {result.output[-1500:]}", 40)
+    if left:
+        reason = ", ".join(f"{name} is {actual}, expected {expected}" for name, (expected, actual) in left.items())
+        raise Failure("packages", f"{reason}, and apt has nothing newer; see: apt-cache policy {' '.join(left)}")

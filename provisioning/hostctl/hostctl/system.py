@@ -1,6 +1,4 @@
-"""The server as seen by everything else: paths, locks, processes, files that are whole or not there at all."""
-
-from __future__ import annotations
+"""The server as seen by everything else: paths, locks, processes, boots, files that are whole or not there at all."""
 
 import fcntl
 import grp
@@ -9,16 +7,17 @@ import os
 import pwd
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 # Tests put a whole server below another directory; sudo drops this variable, so no caller of the real one can.
 ROOT = Path(os.environ.get("HOSTCTL_ROOT", "/"))
 LOCK_SECONDS = 600.0
+Json = dict[str, Any]
 
 
 class Failure(Exception):
@@ -29,10 +28,15 @@ class Failure(Exception):
         self.step, self.reason, self.code = step, reason, code
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     code: int
     output: str
+
+
+class Call(NamedTuple):
+    argv: list[str]
+    timeout: float = 60.0
+    user: str = "root"
 
 
 def at(path: str) -> Path:
@@ -40,57 +44,89 @@ def at(path: str) -> Path:
     return ROOT / path.lstrip("/")
 
 
+def installed() -> str:
+    return str(at("/usr/local/sbin/hostctl"))
+
+
 def state_dir(*parts: str) -> Path:
     return at("/var/lib/bascule").joinpath(*parts)
 
 
 def environment(user: str = "root") -> dict[str, str]:
-    home = pwd.getpwnam(user).pw_dir
     path = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
     root = {"HOSTCTL_ROOT": str(ROOT)} if "HOSTCTL_ROOT" in os.environ else {}
-    return {"PATH": path, "HOME": home, "USER": user, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **root}
+    return {"PATH": path, "HOME": pwd.getpwnam(user).pw_dir, "USER": user, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **root}
 
 
 def run(argv: list[str], timeout: float = 60.0, user: str = "root", extra: dict[str, str] | None = None) -> Result:
     """Runs a program in a process group of its own, so that a timeout ends its children too."""
-    identity: dict[str, Any] = {}
-    if user != "root":
-        entry = pwd.getpwnam(user)
-        groups = os.getgrouplist(user, entry.pw_gid)
-        identity = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": groups}
     try:
+        account = pwd.getpwnam(user)
+        identity: Json = {"user": user, "group": account.pw_gid, "extra_groups": os.getgrouplist(user, account.pw_gid)}
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            cwd="/", env={**environment(user), **(extra or {})}, start_new_session=True, **identity,
+            cwd="/", env={**environment(user), **(extra or {})}, start_new_session=True, **(identity if user != "root" else {}),
         )
+    except KeyError:
+        return Result(127, f"no user {user} on this host")
     except OSError as error:
         return Result(127, f"{argv[0]}: {error.strerror}")
     try:
-        output, _ = child.communicate(timeout=timeout)
+        return Result(0, child.communicate(timeout=timeout)[0])._replace(code=child.returncode)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
-        output, _ = child.communicate()
-        return Result(124, f"{output}\nno end after {timeout:.0f} s")
-    return Result(child.returncode, output)
+        return Result(124, f"{child.communicate()[0]}\nno end after {timeout:.0f} s")
+
+
+def run_all(calls: Sequence[Call]) -> list[Result]:
+    """Side by side; the results in the order of the calls."""
+    results = [Result(127, "not run")] * len(calls)
+
+    def one(number: int) -> None:
+        results[number] = run(*calls[number])
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
 
 
 @contextmanager
-def lock(name: str) -> Iterator[None]:
+def lock(name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """One holder at a time; the kernel lets go when the holder dies, however it dies."""
     path = at("/run/bascule/lock") / name
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    with open(path, "w", encoding="utf-8") as handle:
-        deadline = time.monotonic() + LOCK_SECONDS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    with open(path, "w") as handle:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    reason = f"another hostctl has held {path} for {LOCK_SECONDS:.0f} s; see: ps -C hostctl -f"
-                    raise Failure("lock", reason, 40) from None
+                    raise Failure("lock", f"another hostctl has held {path} for {seconds:.0f} s: pgrep -af hostctl", 40) from None
                 time.sleep(0.1)
         yield
+
+
+def process(pid: int) -> tuple[int, float]:
+    """Parent and start of a process, the start in seconds since the kernel's: the calendar may be set to anything."""
+    fields = at(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[1]), int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def boot() -> str:
+    """Names this run of the system; the kernel's own name for it outlives the restart of a container."""
+    return f"{at('/proc/sys/kernel/random/boot_id').read_text().strip()} {process(1)[1]}"
+
+
+def image() -> str:
+    """`debian-13`, `ubuntu-24.04`: the system, named as the provider's images are."""
+    lines = [line.partition("=") for line in at("/etc/os-release").read_text().splitlines()]
+    release = {key: value.strip('"') for key, _, value in lines}
+    return f"{release.get('ID')}-{release.get('VERSION_ID')}"
 
 
 def ids(owner: str, group: str) -> tuple[int, int]:
@@ -100,56 +136,60 @@ def ids(owner: str, group: str) -> tuple[int, int]:
         raise Failure("files", f"no user {owner} or no group {group} on this host") from None
 
 
-def sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_whole(path: Path, content: bytes, mode: int = 0o600, owner: tuple[int, int] = (0, 0)) -> None:
-    """After a crash the path holds the old or the new content, never a part: temporary file, fsync, rename, fsync."""
+def beside(path: Path) -> Path:
+    """Where a path's next content waits for its rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.hostctl")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return path.with_name(f".{path.name}.hostctl")
+
+
+def write_beside(path: Path, content: bytes, mode: int = 0o600, owner: tuple[int, int] = (0, 0)) -> Path:
+    fresh = beside(path)
+    fresh.unlink(missing_ok=True)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
             if os.geteuid() == 0:
                 os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())
-        os.rename(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    return fresh
+
+
+def sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(handle)
+    os.close(handle)
+
+
+def move_whole(source: Path, path: Path) -> None:
+    os.rename(source, path)
+    sync(path.parent)
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o600, owner: tuple[int, int] = (0, 0)) -> None:
+    """After a crash the path holds the old or the new content, never a part: temporary file, fsync, rename, fsync."""
+    move_whole(write_beside(path, content, mode, owner), path)
 
 
 def link_whole(path: Path, target: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.hostctl")
-    temporary.unlink(missing_ok=True)
-    os.symlink(target, temporary)
-    os.rename(temporary, path)
-    sync_directory(path.parent)
+    beside(path).unlink(missing_ok=True)
+    os.symlink(target, beside(path))
+    move_whole(beside(path), path)
 
 
 def remove(path: Path) -> None:
-    if path.is_symlink() or path.exists():
+    if os.path.lexists(path):
         path.unlink()
-        sync_directory(path.parent)
+        sync(path.parent)
 
 
 def read_json(path: Path) -> Any:
     """The document at this path, or None where there is none."""
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
+    return json.loads(path.read_bytes()) if path.exists() else None
 
 
 def write_json(path: Path, value: Any) -> None:

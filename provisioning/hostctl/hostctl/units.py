@@ -1,57 +1,77 @@
 """systemd units: their state, and the least that makes changed files live."""
 
-from __future__ import annotations
-
+import os
 import re
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .bundle import Bundle, Command, Unit
-from .system import Failure, Result, run
+from .system import Call, Failure, Json, Result, boot, run, run_all
 
-UNIT_FOLDERS = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
+FOLDERS = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 # Units without an [Install] section, or whose start somebody else arranges, cannot be enabled and need not be.
 ENABLED = {"enabled", "enabled-runtime", "static", "generated", "indirect", "alias", "linked", "transient"}
+PROPERTIES = "LoadState,ActiveState,UnitFileState,ActiveEnterTimestampMonotonic"
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     active: bool
     enabled: bool
     masked: bool
+    since: float  # Seconds since the boot; a restart sets it, a reload does not.
 
 
-def systemctl(*arguments: str, timeout: float = 180.0) -> Result:
-    return run(["systemctl", "--no-ask-password", *arguments], timeout)
+def systemctl(*arguments: str) -> Result:
+    return run(["systemctl", "--no-ask-password", *arguments], 180)
 
 
-def states(names: list[str]) -> dict[str, State]:
-    if not names:
-        return {}
-    shown = systemctl("show", "-p", "ActiveState,UnitFileState,LoadState", *names)
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-              for block in re.split(r"\n\s*\n", shown.output.strip())]
-    if shown.code != 0 or len(blocks) != len(names):
-        raise Failure("units", f"systemd does not answer: {shown.output[-500:]}", 40)
-    return {
-        name: State(block.get("ActiveState") in ("active", "reloading"), block.get("UnitFileState") in ENABLED,
-                    block.get("LoadState") == "masked")
-        for name, block in zip(names, blocks, strict=True)
-    }
+def demand(*arguments: str) -> None:
+    result = systemctl(*arguments)
+    if result.code != 0:
+        raise Failure("units", f"{' '.join(arguments)}: {result.output.strip()[-300:]}\n{journal(arguments[-1])}")
+
+
+def journal(name: str) -> str:
+    return run(["journalctl", "-u", name, "-n", "15", "--no-pager", "-o", "cat"], 10).output[-1200:]
+
+
+def question(names: list[str]) -> Call:
+    return Call(["systemctl", "show", "-p", PROPERTIES, *names] if names else ["true"])
+
+
+def states(names: list[str], answer: Result | None = None) -> dict[str, State]:
+    answer = answer or run(*question(names))
+    texts = re.split(r"\n\s*\n", answer.output.strip()) if names else []
+    blocks = [dict(line.split("=", 1) for line in text.splitlines() if "=" in line) for text in texts]
+    if answer.code != 0 or len(blocks) != len(names):
+        raise Failure("units", f"systemd does not answer: {answer.output[-500:]}", 40)
+    return {name: State(block.get("ActiveState") in ("active", "reloading"), block.get("UnitFileState") in ENABLED,
+                        block.get("LoadState") == "masked", int(block.get("ActiveEnterTimestampMonotonic") or 0) / 1e6)
+            for name, block in zip(names, blocks, strict=True)}
+
+
+def open_now(window: str | None) -> bool:
+    begin, end = (window or "00:00-24:00").split("-")
+    now = time.strftime("%H:%M", time.gmtime())
+    return begin <= now < end if begin < end else now >= begin or now < end
+
+
+def put_off(noted: Json, now: dict[str, State]) -> Json:
+    """The restarts that still stand out: the unit runs and was not started since, by whomever."""
+    return {name: note for name, note in noted.items()
+            if name in now and now[name].active and note["boot"] == boot() and now[name].since <= note["since"]}
 
 
 def reload_manager(dirty: set[str]) -> None:
-    if any(path.startswith(UNIT_FOLDERS) for path in dirty):
-        result = systemctl("daemon-reload")
-        if result.code != 0:
-            raise Failure("units", f"daemon-reload: {result.output[-500:]}")
+    if any(path.startswith(FOLDERS) for path in dirty):
+        demand("daemon-reload")
 
 
 def defines(path: str, name: str) -> bool:
     """Whether this path is the unit's file, its template's, or a drop-in of either."""
     template = re.sub(r"@[^.]*\.", "@.", name)
-    return any(path == f"{folder}{owner}" or path.startswith(f"{folder}{owner}.d/")
-               for folder in UNIT_FOLDERS for owner in {name, template})
+    return any(path == folder + owner or path.startswith(f"{folder}{owner}.d/")
+               for folder in FOLDERS for owner in (name, template))
 
 
 def action(unit: Unit, bundle: Bundle, dirty: set[str]) -> str:
@@ -60,62 +80,59 @@ def action(unit: Unit, bundle: Bundle, dirty: set[str]) -> str:
         return "none"
     if any(defines(path, unit.name) for path in dirty) or dirty & set(unit.restartOn):
         return "restart"
-    return unit.onChange if dirty & set(bundle.paths() if unit.watches is None else unit.watches) else "none"
+    # What was in the way and is gone was read by nobody knows whom.
+    cleared = {path for path in dirty if path in bundle.absent or os.path.dirname(path) in bundle.exclusive} - set(bundle.paths())
+    watched = dirty if unit.watches is None else dirty & {*unit.watches, *cleared}
+    return unit.onChange if watched else "none"
 
 
-def act(verb: str, unit: Unit) -> None:
-    # A unit that failed too often refuses to start until its counter is cleared.
-    if verb in ("start", "restart"):
+def softer(unit: Unit) -> str:
+    """What may be done at once where a restart must wait for its window."""
+    return "reload" if unit.onChange == "reload" else "none"
+
+
+def act(verb: str, unit: Unit, step: str = "health") -> None:
+    if verb != "reload":
+        # A unit that failed too often refuses to start until its counter is cleared.
         systemctl("reset-failed", unit.name)
-    result = systemctl(verb, unit.name)
-    if result.code != 0:
-        raise Failure("units", f"{verb} {unit.name}: {result.output.strip()[-300:]}\n{journal(unit.name)}")
+    demand(verb, unit.name)
+    healthy(unit, step)
 
 
-def journal(name: str) -> str:
-    return run(["journalctl", "-u", name, "-n", "15", "--no-pager", "-o", "cat"], 10).output[-1200:]
-
-
-def attempt(command: Command, step: str) -> None:
-    """Runs a probe again and again, every half second, until it passes or its time is over."""
-    deadline = time.monotonic() + command.timeout
-    while True:
-        result = run(command.argv, max(1.0, deadline - time.monotonic()), command.user)
-        if result.code == 0:
-            return
-        if time.monotonic() + 0.5 > deadline:
-            raise Failure(step, f"{command.name}: {result.output.strip()[-1200:]}")
-        time.sleep(0.5)
-
-
-def bring_up(bundle: Bundle, before: dict[str, State], dirty: set[str]) -> None:
-    """Starts what does not run, all at once; reloads or restarts what runs and watches a dirty path, one after the other."""
-    enable = [unit.name for unit in bundle.units if unit.enabled and not before[unit.name].enabled]
-    disable = [unit.name for unit in bundle.units if not unit.enabled and before[unit.name].enabled]
-    for verb, names in (("enable", enable), ("disable", disable)):
-        result = systemctl(verb, "--quiet", *names) if names else None
-        if result is not None and result.code != 0:
-            raise Failure("units", f"{verb} {' '.join(names)}: {result.output[-500:]}")
-    stopped = [unit for unit in bundle.units if not before[unit.name].active]
-    if stopped:
-        systemctl("reset-failed", *[unit.name for unit in stopped])
-        result = systemctl("start", *[unit.name for unit in stopped])
-        if result.code != 0:
-            logs = "\n".join(journal(unit.name) for unit in stopped[:2])
-            raise Failure("units", f"start: {result.output.strip()[-300:]}\n{logs}")
-    for unit in bundle.units:
-        verb = "start" if unit in stopped else action(unit, bundle, dirty)
-        if verb in ("reload", "restart"):
-            act(verb, unit)
-        if verb != "none":
-            healthy(unit, "health")
+def attempt(commands: list[Command], step: str) -> None:
+    """Runs checks side by side, again and again every half second, until each has passed or its time is over."""
+    begun = time.monotonic()
+    while commands:
+        spent = time.monotonic() - begun
+        results = run_all([command.within(command.timeout - spent) for command in commands])
+        failed = [(command, result) for command, result in zip(commands, results, strict=True) if result.code != 0]
+        for command, result in failed:
+            if time.monotonic() - begun + 0.5 > command.timeout:
+                raise Failure(step, f"{command.name}: {result.output.strip()[-1200:]}")
+        commands = [command for command, _ in failed]
+        time.sleep(0.5 if commands else 0)
 
 
 def healthy(unit: Unit, step: str) -> None:
     """Waits for the unit's own check; on failure the unit's log says more than the check does."""
-    if unit.health is None:
-        return
     try:
-        attempt(unit.health, step)
+        attempt([unit.health] if unit.health else [], step)
     except Failure as failure:
         raise Failure(step, f"{failure.reason}\n{journal(unit.name)}") from None
+
+
+def bring_up(bundle: Bundle, before: dict[str, State], verbs: dict[str, str]) -> None:
+    """Starts what does not run, all at once; does to what runs what the verbs say, one after the other."""
+    enable = [unit.name for unit in bundle.units if unit.enabled and not before[unit.name].enabled]
+    disable = [unit.name for unit in bundle.units if not unit.enabled and before[unit.name].enabled]
+    stopped = [unit.name for unit in bundle.units if not before[unit.name].active]
+    if stopped:
+        systemctl("reset-failed", *stopped)
+    for words, names in ((["enable", "--quiet"], enable), (["disable", "--quiet"], disable), (["start"], stopped)):
+        if names:
+            demand(*words, *names)
+    for unit in bundle.units:
+        if unit.name in stopped:
+            healthy(unit, "health")
+        elif verbs[unit.name] != "none":
+            act(verbs[unit.name], unit)
