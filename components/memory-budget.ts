@@ -4,7 +4,7 @@ import { setCommand } from "../settings/problems.ts";
 import type { Settings } from "../settings/schema.ts";
 
 /** What decides how the memory of the server is divided. */
-export type BudgetSettings = Pick<Settings, "server" | "postgres" | "pgbouncer" | "redis" | "app">;
+export type BudgetSettings = Pick<Settings, "server" | "postgres" | "pgbouncer" | "redis" | "app" | "varnish">;
 
 /** One part of the server's memory. */
 export interface MemoryPart {
@@ -33,6 +33,8 @@ const LEAST_POSTGRES_MIB = 512;
 const CACHE_OVERHEAD = 1.25;
 /** 64 MB at 9,900 clients, measured; docs/numbers.md. */
 const POOL_KIB_PER_CLIENT = 6.5;
+/** Varnish's threads, log and bookkeeping beside what it keeps. */
+const VARNISH_MIB = 60;
 /** Code and buffers of a server process that holds nothing yet. */
 const PROCESS_MIB = 10;
 
@@ -40,7 +42,7 @@ const within = (value: number, least: number, most: number) => Math.min(most, Ma
 
 /** Divides the memory; whether the parts fit is `memoryProblems`' to say. */
 export function divideMemory(settings: BudgetSettings, memoryMiB: number, cores: number): MemoryBudget {
-  const { redis, app, pgbouncer, postgres } = settings;
+  const { redis, app, pgbouncer, postgres, varnish } = settings;
   const cacheMiB = redis.maxmemoryMiB ?? within(memoryMiB / 16, 64, 4096);
   const queueMiB = redis.queue ? (redis.queueMaxmemoryMiB ?? within(memoryMiB / 32, 64, 2048)) : 0;
   const neighbours: MemoryPart[] = [
@@ -51,6 +53,9 @@ export function divideMemory(settings: BudgetSettings, memoryMiB: number, cores:
     },
     { part: `cache, maxmemory ${cacheMiB}`, MiB: withOverhead(cacheMiB) },
     ...(queueMiB > 0 ? [{ part: `queue, maxmemory ${queueMiB}`, MiB: withOverhead(queueMiB) }] : []),
+    ...(varnish.enabled
+      ? [{ part: `HTTP cache, memoryMiB ${varnish.memoryMiB}`, MiB: varnish.memoryMiB + VARNISH_MIB }]
+      : []),
     { part: `application, ${app.instances} instances of ${app.memoryMiB}`, MiB: app.instances * app.memoryMiB },
   ];
   const left = memoryMiB - sum(neighbours);

@@ -20,13 +20,15 @@ export interface NginxArgs {
   site: Settings["nginx"];
   /** Ports of the application on loopback. */
   upstreamPorts: number[];
+  /** Port of the HTTP cache on loopback, where there is one. */
+  cachePort?: number;
   /** Path of the application's health check. */
   healthPath: string;
   /** Who gets in while the site is closed, and is not limited. */
   adminCidrs: string[];
   /** Proxies beside Cloudflare's own that may say who a visitor is. */
   proxyCidrs: string[];
-  /** Must run before Nginx forwards to it; the certificate does not wait for it. */
+  /** What Nginx forwards to must run before; the certificate does not wait for it. */
   upstream: pulumi.Resource;
 }
 
@@ -42,6 +44,7 @@ export class Nginx extends pulumi.ComponentResource {
       certificate: certificatePaths(args.domains[0]),
       upstreamPorts: args.upstreamPorts,
       healthPath: args.healthPath,
+      cachePort: args.cachePort,
       side: "green",
       image: args.image,
       insiders: args.adminCidrs,

@@ -4,6 +4,7 @@ import { renderFirewall } from "../provisioning/firewall/render.ts";
 import { openings } from "../provisioning/firewall/rules.ts";
 import { renderHostctl } from "../provisioning/hostctl/render.ts";
 import { packagesFor } from "../provisioning/packages.ts";
+import { cachePort } from "../provisioning/varnish/render.ts";
 import type { Secrets } from "../settings/load.ts";
 import type { Settings } from "../settings/schema.ts";
 import { App, instancePorts } from "./app.ts";
@@ -19,6 +20,7 @@ import { Redis } from "./redis.ts";
 import { Release } from "./release.ts";
 import { Server } from "./server.ts";
 import { architectureOf, lookUpServerSize, type ServerSize } from "./server-type.ts";
+import { Varnish } from "./varnish.ts";
 
 export interface SingleVpsArgs {
   /** Checked settings, without secrets. */
@@ -151,6 +153,16 @@ export class SingleVps extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [postgres, pgbouncer, redis] },
     );
+    const { varnish, nginx } = settings;
+    // A server that never had the cache is not asked to remove it.
+    const cache =
+      varnish.enabled === undefined
+        ? undefined
+        : new Varnish(
+            `${name}-varnish`,
+            { server, image, cache: varnish, appTimeoutSeconds: nginx.appTimeoutSeconds },
+            { parent: this, dependsOn: [app] },
+          );
     new Nginx(
       `${name}-nginx`,
       {
@@ -160,12 +172,13 @@ export class SingleVps extends pulumi.ComponentResource {
         zone: settings.zone,
         acme: settings.acme,
         acmeDnsToken: secrets.acmeDnsToken,
-        site: settings.nginx,
+        site: nginx,
+        cachePort: varnish.enabled ? cachePort : undefined,
         upstreamPorts: instancePorts(settings.app),
         healthPath: settings.app.healthPath,
         adminCidrs: settings.access.adminCidrs,
         proxyCidrs: settings.firewall.proxyCidrs,
-        upstream: app,
+        upstream: cache ?? app,
       },
       afterGround,
     );

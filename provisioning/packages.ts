@@ -24,7 +24,7 @@ const packages: Record<PackagedService, (image: Image) => string[]> = {
   // Node.js comes with the application's bundle: no distribution carries a version that is maintained.
   app: (image) => ["curl", `postgresql-client-${traits[image].postgres}`],
   // logrotate: minimal images lack it, and the access log would fill the disk.
-  nginx: () => ["curl", "libnginx-mod-http-brotli-filter", "logrotate", "nginx"],
+  nginx: () => ["curl", "libnginx-mod-http-brotli-filter", "logrotate", "nginx", "openssl"],
   // Brings a C compiler: the cache's configuration is compiled on the server.
   varnish: (image) => ["curl", traits[image].httpCache],
 };

@@ -14,6 +14,7 @@ import { probe } from "./objects/probe.ts";
 import { redis } from "./objects/redis.ts";
 import { server } from "./objects/server.ts";
 import { traffic } from "./objects/traffic.ts";
+import { varnish } from "./objects/varnish.ts";
 
 /*
  * Every key of the `bascule:` namespace. The words of a setting (meaning, unit, what a change costs) stand in `setting(...)`
@@ -55,6 +56,7 @@ export const settingSchemas = {
   redis: redis.prefault({}),
   app,
   nginx: nginx.prefault({}),
+  varnish: varnish.prefault({}),
   acme,
   blue,
   traffic,

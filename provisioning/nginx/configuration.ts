@@ -4,7 +4,7 @@ import { type Directive, quoted, serialise } from "./directives.ts";
 import { gate, gateMaps, noticeLocations } from "./gate.ts";
 import { headerMaps, headers } from "./headers.ts";
 import type { Site } from "./spec.ts";
-import { behindCache, proxying, upstreams } from "./upstream.ts";
+import { behindCache, firstStop, proxying, upstreams } from "./upstream.ts";
 
 /** Where the running configuration says on loopback which one it is, and how many connections there are (`/status`). */
 const printAddress = "127.0.0.1:8099";
@@ -144,7 +144,7 @@ function tlsServer(site: Site): Directive {
       `ssl_certificate ${site.certificate.chain}`,
       `ssl_certificate_key ${site.certificate.key}`,
       ...headers(site),
-      ...proxying(site, "visitor"),
+      ...proxying(site),
       ...noticeLocations(site),
       [
         "location = /.well-known/bascule",
@@ -159,10 +159,7 @@ function tlsServer(site: Site): Directive {
         ? []
         : [[`location = ${site.healthPath}`, ["proxy_pass http://app"]] satisfies Directive]),
       ...site.privatePaths.map((path): Directive => [`location = ${path}`, ["return 404"]]),
-      [
-        "location /",
-        [...gate(site), rateLimit(site), `proxy_pass http://${site.cachePort === undefined ? "app" : "$reader"}`],
-      ],
+      ["location /", [...gate(site), rateLimit(site), `proxy_pass ${firstStop(site)}`]],
     ],
   ];
 }

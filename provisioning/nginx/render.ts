@@ -33,7 +33,13 @@ export function renderNginx(spec: NginxSpec): Bundle {
       { name: "logrotate", argv: ["logrotate", "--debug", `{staged}${rotation}`], timeout: 20 },
     ],
     units: [{ name: "nginx.service", onChange: "reload", watches: [main] }],
-    probes: [{ name: "running configuration", argv: [`${scripts}/probe`, site.domain, print, site.side], timeout: 15 }],
+    probes: [
+      {
+        name: "running configuration",
+        argv: [`${scripts}/probe`, site.domain, print, site.side, site.certificate.chain],
+        timeout: 15,
+      },
+    ],
   };
 }
 

@@ -37,24 +37,49 @@ export function upstreams(site: Site): Directive[] {
       ],
     ],
     // Writing never goes through the cache.
-    ["map $request_method $reader", ["default app", "GET cache", "HEAD cache"]],
+    ["upstream behind-cache", [`server ${behindCacheAddress}`, "keepalive 64"]],
+    ["map $request_method $next", ["default behind-cache", "GET cache", "HEAD cache"]],
   ];
 }
 
-/** For a server: how requests are handed on. */
-export function proxying(site: Site, from: "visitor" | "cache"): Directive[] {
-  const address = from === "visitor" ? "$remote_addr" : "$http_x_real_ip";
+/** Where the visitors' requests go. */
+export function firstStop(site: Site): string {
+  return site.cachePort === undefined ? "http://app" : "http://$next";
+}
+
+/** For the server the visitors come to. */
+export function proxying(site: Site): Directive[] {
+  const handedOn = handing({ address: "$remote_addr", id: "$request_id" });
+  if (site.cachePort === undefined) return [...handedOn, ...trying(site)];
+  return [
+    ...handedOn,
+    // The server behind the cache tries the instances, two of them where one hangs; here only a cache that is away is passed by.
+    `proxy_read_timeout ${2 * site.appTimeoutSeconds + 10}s`,
+    `proxy_send_timeout ${2 * site.appTimeoutSeconds + 10}s`,
+    "proxy_next_upstream error timeout",
+    "proxy_next_upstream_timeout 5s",
+  ];
+}
+
+/** What an instance is told of the visitor. */
+function handing(from: { address: string; id: string }): Directive[] {
   return [
     "proxy_http_version 1.1",
     // An empty Connection header keeps the connections to the instances open.
     'proxy_set_header Connection ""',
     "proxy_set_header Host $host",
     // One address and no history: what a visitor writes into this header is nobody's address.
-    `proxy_set_header X-Forwarded-For ${address}`,
+    `proxy_set_header X-Forwarded-For ${from.address}`,
     "proxy_set_header X-Forwarded-Proto https",
-    `proxy_set_header X-Real-IP ${address}`,
-    `proxy_set_header X-Request-ID ${from === "visitor" ? "$request_id" : "$http_x_request_id"}`,
+    `proxy_set_header X-Real-IP ${from.address}`,
+    `proxy_set_header X-Request-ID ${from.id}`,
     "proxy_connect_timeout 2s",
+  ];
+}
+
+/** How the instances are tried. */
+function trying(site: Site): Directive[] {
+  return [
     `proxy_send_timeout ${site.appTimeoutSeconds}s`,
     `proxy_read_timeout ${site.appTimeoutSeconds}s`,
     // What an instance has begun to work on is repeated elsewhere only for methods that may be repeated: never a POST.
@@ -74,7 +99,8 @@ export function behindCache(site: Site): Directive[] {
       [
         `listen ${behindCacheAddress}`,
         "access_log off",
-        ...proxying(site, "cache"),
+        ...handing({ address: "$http_x_real_ip", id: "$http_x_request_id" }),
+        ...trying(site),
         ["location /", ["proxy_pass http://app"]],
       ],
     ],

@@ -1,7 +1,8 @@
 #!/usr/bin/python3 -I
 """Fetches the certificate of /etc/bascule/tls/request.json by ACME DNS-01 when there is none, it is due, or the request changed.
 
-`obtain --check FOLDER` only reads the request in FOLDER. Prints what it did; nothing it prints is secret.
+`obtain --check FOLDER` only reads the request in FOLDER. Prints what it did; nothing it prints is secret. Whatever came of it, the
+certificate's end is written where the node exporter reads text files.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 # Tests put a server below another directory.
 ROOT = Path(os.environ.get("HOSTCTL_ROOT", "/"))
 FOLDER = ROOT / "etc/bascule/tls"
 # Account key and lego's own copies; kept, because a new account per certificate runs into the authority's limits.
 ACME = ROOT / "var/lib/bascule/acme"
+METRICS = ROOT / "var/lib/prometheus/node-exporter/tls.prom"
 DAYS_30 = 30 * 86400
 
 
@@ -45,15 +48,19 @@ def why_due(request: dict[str, Any], chain: Path) -> str | None:
     if not issued.exists() or json.loads(issued.read_text()) != identity(request):
         return "the request changed"
     try:
-        dates = dict(re.findall(r"(notBefore|notAfter)=(.+)", ask_openssl(chain, "-dates")))
+        start, end = validity(chain)
         names = set(re.findall(r"DNS:([^,\s]+)", ask_openssl(chain, "-ext", "subjectAltName")))
     except subprocess.CalledProcessError:
         return "the present one cannot be read"
-    start, end = (moment(dates[key]) for key in ("notBefore", "notAfter"))
     left = end - time.time()
     if not set(request["domains"]) <= names:
         return "the present one lacks a domain"
     return f"{left / 86400:.1f} days are left" if left < min(DAYS_30, (end - start) / 3) else None
+
+
+def validity(chain: Path) -> tuple[float, float]:
+    dates = dict(re.findall(r"(notBefore|notAfter)=(.+)", ask_openssl(chain, "-dates")))
+    return moment(dates["notBefore"]), moment(dates["notAfter"])
 
 
 def moment(text: str) -> float:
@@ -89,15 +96,46 @@ def fetch(request: dict[str, Any]) -> Path:
         if result.returncode == 0:
             return ACME / "certificates"
         if attempt == 1:
+            register_again(request, result.stdout + result.stderr)
             time.sleep(2)
     tail = "\n".join((result.stdout + result.stderr).strip().splitlines()[-8:])
     sys.exit(f"no certificate for {', '.join(request['domains'])} from {request['directory']}:\n{tail}")
+
+
+def register_again(request: dict[str, Any], said: str) -> None:
+    """An authority that lost our account (a test authority does at each start) is told of it anew, with the key it had."""
+    if "accountDoesNotExist" not in said:
+        return
+    # lego's own folder for this authority; without this file it registers.
+    authority = urlsplit(request["directory"]).netloc.replace(":", "_")
+    (ACME / "accounts" / authority / request["email"] / "account.json").unlink(missing_ok=True)
+    print(f"{request['directory']} does not know the account any more: registering it again")
+
+
+def export(domain: str, chain: Path, failed: bool) -> None:
+    """No certificate, or one nobody can read, is one that has ended: the alarm must not fall silent for want of a value."""
+    try:
+        start, end = validity(chain)
+    except (subprocess.CalledProcessError, KeyError, ValueError):
+        start = end = 0.0
+    values = {
+        "expiry_seconds": ("End of the certificate, seconds since 1970; 0 when there is none that can be read.", end),
+        "lifetime_seconds": ("How long it is valid from beginning to end; below a third it is renewed.", end - start),
+        "checked_seconds": ("When it was looked at last, seconds since 1970; twice a day.", time.time()),
+        "renewal_failed": ("Whether the last attempt to fetch a new one failed.", float(failed)),
+    }
+    lines = [f'# HELP tls_certificate_{name} {text}\n# TYPE tls_certificate_{name} gauge\ntls_certificate_{name}{{domain="{domain}"}} {value:.0f}\n'
+             for name, (text, value) in values.items()]
+    METRICS.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    put(METRICS, "".join(lines).encode(), 0o644)
 
 
 def put(path: Path, content: bytes, mode: int) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        # Whatever the caller's mask is: metrics are for everybody.
+        os.fchmod(file.fileno(), mode)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -111,6 +149,15 @@ def main(argv: list[str]) -> None:
     request = read(FOLDER)
     domain = request["domains"][0]
     chain = FOLDER / domain / "fullchain.pem"
+    failed = True
+    try:
+        renew(request, domain, chain)
+        failed = False
+    finally:
+        export(domain, chain, failed)
+
+
+def renew(request: dict[str, Any], domain: str, chain: Path) -> None:
     reason = why_due(request, chain)
     if reason is None:
         print(f"certificate of {domain}: still good")

@@ -149,6 +149,22 @@ describe("components: the graph of a single VPS", () => {
     assert.equal(widest.length, 3, widest.join(", "));
   });
 
+  it("the HTTP cache is there when asked for, taken away when told so, and else never mentioned", async () => {
+    const cached = (enabled?: boolean, tag = String(enabled)) =>
+      registered(
+        { ...validSettings, "bascule:varnish": JSON.stringify({ enabled, memoryMiB: 64 }) },
+        program(`varnish-${tag}`),
+      );
+    const apply = "green-varnish-service-apply";
+    for (const enabled of [true, false]) {
+      const found = await cached(enabled);
+      assert(found.some(({ name }) => name === apply));
+      const nginx = found.find(({ name }) => name === "green-nginx-service");
+      assert(nginx?.dependencies.includes(apply), nginx?.dependencies.join(", "));
+    }
+    assert(!(await cached()).some(({ name }) => name.includes("varnish")));
+  });
+
   it("database objects go and come with the server", () => {
     const objects = all.filter(({ type }) => type.startsWith("postgresql:"));
     assert.deepEqual(objects.map(({ name }) => name).sort(), [

@@ -7,7 +7,8 @@ import { renderPgBouncer } from "../../provisioning/pgbouncer/render.ts";
 import { renderPostgres } from "../../provisioning/postgres/render.ts";
 import { renderRedis } from "../../provisioning/redis/render.ts";
 import { renderTls } from "../../provisioning/tls/render.ts";
-import { app, base, canary, cloudInit, nginx, pgbouncer, postgres, redis, tls } from "./specs.ts";
+import { renderVarnish } from "../../provisioning/varnish/render.ts";
+import { app, base, canary, cloudInit, nginx, pgbouncer, postgres, redis, tls, varnish } from "./specs.ts";
 
 const password = "(not shown)";
 const characters = "16 or more letters, digits and . _ ~ -";
@@ -145,6 +146,11 @@ const refused: [what: string, render: () => unknown, message: string][] = [
     "a path that ends the directive",
     () => renderNginx({ ...nginx, privatePaths: ["/metrics { }"] }),
     'nginx: privatePaths, healthPath is "/metrics { }"; allowed: paths such as /metrics',
+  ],
+  [
+    "a cache too small to be one",
+    () => renderVarnish({ ...varnish, memoryMiB: 1 }),
+    "varnish: memoryMiB is 1; allowed: a whole number from 16 to 65536",
   ],
   [
     "a domain that ends the directive",

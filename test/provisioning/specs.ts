@@ -14,6 +14,7 @@ import { type PostgresSpec, renderPostgres } from "../../provisioning/postgres/r
 import { type RedisSpec, renderRedis } from "../../provisioning/redis/render.ts";
 import { hostKeyFromSeed } from "../../provisioning/ssh/host-key.ts";
 import { certificatePaths, renderTls, type TlsSpec } from "../../provisioning/tls/render.ts";
+import { renderVarnish, type VarnishSpec } from "../../provisioning/varnish/render.ts";
 
 /** Stands for every secret of the specifications below. */
 export const canary = "canary-0123456789abcdef";
@@ -96,6 +97,8 @@ export const nginx: NginxSpec = {
   image: "debian-13",
 };
 
+export const varnish: VarnishSpec = { image: "debian-13", memoryMiB: 64, graceSeconds: 10, appTimeoutSeconds: 30 };
+
 export const cloudInit: CloudInitSpec = {
   hostname: "green-1",
   user: "deploy",
@@ -138,5 +141,6 @@ export function bundles(): Record<string, Bundle> {
     redis: renderRedis(redis),
     "redis-debian-12": renderRedis({ ...redisWithQueue, image: "debian-12" }),
     tls: renderTls(tls),
+    varnish: renderVarnish(varnish),
   };
 }

@@ -118,6 +118,8 @@ describe("certificate", () => {
   for (const [from, until, due] of [
     [-59, 31, false],
     [-61, 29, true],
+    [-29, 16, false],
+    [-31, 14, true],
     [-4, 3, false],
     [-5, 1.5, true],
   ] as const) {
@@ -150,6 +152,42 @@ describe("certificate", () => {
     assert.equal(code, 1);
     assert.match(said, /^no certificate for shop.example.org from https:\/\/acme.example.org\/dir:\nacme: error: 400$/);
     assert.equal(read("etc/bascule/tls/shop.example.org/issued.json"), before);
+  }).timeout(20_000);
+
+  it("registers again with an authority that lost the account", async () => {
+    await obtain(spec);
+    writeFileSync(join(root, "fake/lego-forgot"), "");
+    const { code, said } = await obtain({ ...spec, domains: ["shop.example.org"] });
+    assert.equal(code, 0, said);
+    assert.match(said, /does not know the account any more: registering it again\n.*because the request changed/);
+  }).timeout(20_000);
+
+  const metric = (name: string) =>
+    Number(
+      new RegExp(`^tls_certificate_${name}{domain="shop.example.org"} (\\d+)$`, "m").exec(
+        read("var/lib/prometheus/node-exporter/tls.prom"),
+      )?.[1],
+    );
+
+  it("exports its end, its life and when it was looked at, for everybody to read", async () => {
+    valid(-10, 35);
+    await obtain(spec);
+    assert.ok(Math.abs(metric("expiry_seconds") * 1000 - (Date.now() + 35 * day)) < 60_000);
+    assert.equal(metric("lifetime_seconds"), 45 * 86_400);
+    assert.ok(Math.abs(metric("checked_seconds") * 1000 - Date.now()) < 60_000);
+    assert.equal(metric("renewal_failed"), 0);
+    assert.equal(statSync(join(root, "var/lib/prometheus/node-exporter/tls.prom")).mode & 0o777, 0o644);
+  });
+
+  it("exports a failed renewal beside the end of the present one, and no certificate as one that has ended", async () => {
+    await obtain(spec);
+    writeFileSync(join(root, "fake/lego-fails"), "9");
+    await obtain({ ...spec, domains: ["shop.example.org"] });
+    assert.equal(metric("renewal_failed"), 1);
+    assert.ok(metric("expiry_seconds") * 1000 > Date.now());
+    rmSync(join(root, "etc/bascule/tls/shop.example.org/fullchain.pem"));
+    assert.equal((await obtain(spec)).code, 1);
+    assert.equal(metric("expiry_seconds"), 0);
   }).timeout(20_000);
 
   it("names the API and the zone when the token does not see it", async () => {

@@ -394,6 +394,13 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     ],
   ],
   [
+    "an HTTP cache without memory",
+    changed("bascule:varnish", { enabled: true, memoryMiB: 0 }),
+    [
+      "bascule:varnish.memoryMiB: got 0; allowed: a whole number of MiB from 16 to 65536. Set it: pulumi config set --path 'bascule:varnish.memoryMiB' 128",
+    ],
+  ],
+  [
     "an artefact by absolute path",
     changed("bascule:app", { artefact: "/srv/shop.tar.gz" }),
     [
