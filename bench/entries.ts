@@ -6,6 +6,7 @@ import Docker from "dockerode";
 import { bascule } from "../examples/girlycrea/run/clearing.ts";
 import { createCommands } from "../examples/girlycrea/run/commands.ts";
 import { ROOT, STACK, separateProject } from "../examples/girlycrea/run/place.ts";
+import { measureDrift } from "./drift/entry.ts";
 import { type Choice, endOnSignals, type Say, timed, withScene } from "./scene.ts";
 
 export interface Figure {
@@ -49,6 +50,15 @@ export const entries: Record<string, Entry> = {
           requests: { value: requests, unit: "requests" },
         };
       }),
+  },
+  drift: {
+    about: "thirty things done to green behind hostctl's back: how many it finds and repairs; SSH logins of an up",
+    run: (say, choice) =>
+      withScene("drift", "up", { ...choice, steering: "load-balancer" }, say, async (scene) =>
+        Object.fromEntries(
+          Object.entries(await measureDrift(scene, say)).map(([name, value]) => [name, { value, unit: "" }]),
+        ),
+      ),
   },
   memory: {
     about: "resident memory of the local cloud's daemon, and of the servers of a whole run",

@@ -40,10 +40,27 @@ export async function look({ login, server, services }: HostStateInputs): Promis
 export async function repair(olds: HostStateOutputs, news: HostStateInputs): Promise<HostStateOutputs> {
   const wanted = Object.entries(news.services).filter(([name, status]) => olds.services?.[name] !== status);
   if (wanted.length === 0) return look(news);
-  const services = wanted.map(([name, status]) => `--service ${name}=${status.replace(/^ok /, "")}`).join(" ");
+  const services = wanted.map(([name, status]) => `--service ${name}=${releaseOf(status)}`).join(" ");
   const answer = await runRemote(news.login, `${hostctl} repair --json ${services}`, 1200);
   if (!answered(answer)) throw new Error(`${news.login.host} was not repaired: ${oneLine(complaint(answer))}`);
-  return { ...news, ...described(parseCheck(answer.stdout), Object.keys(news.services)) };
+  const checked = parseCheck(answer.stdout);
+  const unconfirmed = wanted.filter(([name]) =>
+    checked.some((one) => one.service === name && one.drift.some(asksForLogin)),
+  );
+  if (unconfirmed.length === 0) return { ...news, ...described(checked, Object.keys(news.services)) };
+  for (const [name, status] of unconfirmed) await confirm(news.login, name, releaseOf(status));
+  return look(news);
+}
+
+function releaseOf(status: string): string {
+  return status.replace(/^ok /, "");
+}
+
+/** A change that could lock us out stays only when a connection made after it says so: here is one. */
+async function confirm(login: Login, service: string, release: string): Promise<void> {
+  const answer = await runRemote(login, `${hostctl} confirm --service ${service} --hash ${release}`, 120);
+  if (answer.exitCode !== 0)
+    throw new Error(`${login.host}: ${service} was not confirmed: ${oneLine(complaint(answer))}`);
 }
 
 /** In order, or different: both are answers. */
@@ -89,6 +106,10 @@ function canonical(value: unknown): string {
 
 function waits({ kind }: Difference): boolean {
   return kind === "restart";
+}
+
+function asksForLogin({ kind }: Difference): boolean {
+  return kind === "confirm";
 }
 
 function sentence({ kind, name, what, expected, actual }: Difference): string {

@@ -119,6 +119,21 @@ cat ${folder}/stdout; cat ${folder}/stderr >&2; exit ${code}
     assert((await diff("42", outs, inputs)).changes);
   });
 
+  it("confirms a repaired guard over a connection made after it, and looks again", async () => {
+    const guarded = { kind: "confirm", name: "nginx", what: "confirmation", expected: "a login", actual: "none" };
+    host(10, answer(service("base", "0000"), service("nginx", "1111", guarded)));
+    const script = readFileSync(join(folder, "ssh"), "utf8").replace(
+      "exit 10",
+      "case $* in *confirm*) exit 0;; *) exit 10;; esac",
+    );
+    writeFileSync(join(folder, "ssh"), script);
+    await update("42", { ...inputs, services: { ...inputs.services, nginx: "drift: x" }, waiting: {} }, inputs);
+    assert.deepEqual(
+      calls().map((line) => line.replace(/^.*hostctl /, "")),
+      ["repair --json --service nginx=1111", "confirm --service nginx --hash 1111", "check --json"],
+    );
+  });
+
   it("a repair that is refused or taken back fails, with hostctl's reason", async () => {
     const refused = { service: "nginx", step: "validate", reason: "nginx -t: no such directive" };
     host(30, JSON.stringify({ repaired: [refused], clean: false, services: [service("nginx", "1111", edited)] }));

@@ -108,7 +108,17 @@ def parse(text: bytes) -> Bundle:
         raise Failure("bundle", "standard input is not JSON") from None
     if wrong := list(mistakes(bundle)):
         raise Failure("bundle", "; ".join(wrong))
-    return bundle
+    # A drop-in that nobody applied overrides what was: the folders of the units are exclusive without a word.
+    return bundle._replace(exclusive={**{folder: [] for unit in bundle.units for folder in drop_ins(unit.name)}, **bundle.exclusive})
+
+
+def drop_ins(name: str) -> list[str]:
+    """Where a unit's drop-ins and its template's may lie, besides those of packages."""
+    return [f"{root}/systemd/system/{owner}.d" for root in ("/etc", "/run") for owner in {name: 0, template(name): 0}]
+
+
+def template(name: str) -> str:
+    return re.sub(r"@[^.]*\.", "@.", name)
 
 
 WINDOW = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-(?!\1)(?:[01]\d|2[0-3]):[0-5]\d")

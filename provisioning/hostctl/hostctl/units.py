@@ -5,10 +5,10 @@ import re
 import time
 from typing import NamedTuple
 
-from .bundle import Bundle, Command, Unit
+from .bundle import Bundle, Command, Unit, template
 from .system import Call, Failure, Json, Result, boot, run, run_all
 
-FOLDERS = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
+FOLDERS = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 # Units without an [Install] section, or whose start somebody else arranges, cannot be enabled and need not be.
 ENABLED = {"enabled", "enabled-runtime", "static", "generated", "indirect", "alias", "linked", "transient"}
 PROPERTIES = "LoadState,ActiveState,UnitFileState,ActiveEnterTimestampMonotonic"
@@ -69,9 +69,8 @@ def reload_manager(dirty: set[str]) -> None:
 
 def defines(path: str, name: str) -> bool:
     """Whether this path is the unit's file, its template's, or a drop-in of either."""
-    template = re.sub(r"@[^.]*\.", "@.", name)
     return any(path == folder + owner or path.startswith(f"{folder}{owner}.d/")
-               for folder in FOLDERS for owner in (name, template))
+               for folder in FOLDERS for owner in (name, template(name)))
 
 
 def action(unit: Unit, bundle: Bundle, dirty: set[str]) -> str:

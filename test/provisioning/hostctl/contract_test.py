@@ -72,6 +72,17 @@ class Exclusive(Server):
         self.assertEqual([path.read_text() for path in self.root.glob("var/lib/bascule/quarantine/*/etc/demo.d/evil")], ["bad"])
         self.assertEqual((self.log(), self.hostctl("check")[0]), (["reload demo.service"], 0))
 
+    def test_drop_ins_of_units_are_foreign_without_a_word(self) -> None:
+        self.changed(self.demo())
+        self.log()
+        for folder in ("/etc/systemd/system/demo.service.d", "/run/systemd/system/demo.service.d"):
+            self.write(f"{folder}/zz.conf", "[Service]\nNoNewPrivileges=no\n")
+            code, answer = self.hostctl("check")
+            drift = answer["services"][0]["drift"]
+            self.assertEqual((code, [(item["name"], item["what"]) for item in drift]), (10, [(f"{folder}/zz.conf", "foreign")]))
+            self.changed(self.demo())
+            self.assertEqual((self.log(), self.hostctl("check")[0]), (["daemon-reload", "restart demo.service"], 0))
+
     def test_come_back_on_revert(self) -> None:
         self.changed(self.bundle())
         self.write("/etc/demo.d/evil", "bad")
