@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { renderBase } from "../provisioning/base/render.ts";
+import { renderFail2ban } from "../provisioning/fail2ban/render.ts";
 import { renderFirewall } from "../provisioning/firewall/render.ts";
 import { openings } from "../provisioning/firewall/rules.ts";
 import { renderHostctl } from "../provisioning/hostctl/render.ts";
@@ -87,7 +88,16 @@ export class SingleVps extends pulumi.ComponentResource {
       { parent: this, dependsOn: [server.ready] },
     );
     const afterHostctl = { parent: this, dependsOn: [hostctl] };
-    const packages = packagesFor(image, ["firewall", "postgres", "pgbouncer", "redis", "tls", "app", "nginx"]);
+    const packages = packagesFor(image, [
+      "firewall",
+      "fail2ban",
+      "postgres",
+      "pgbouncer",
+      "redis",
+      "tls",
+      "app",
+      "nginx",
+    ]);
     const base = new HostService(
       `${name}-base`,
       { server, service: "base", bundle: renderBase({ packages, image }), timeout: "15m" },
@@ -130,6 +140,14 @@ export class SingleVps extends pulumi.ComponentResource {
       `${name}-redis`,
       { server, image, ...settings.redis, maxmemoryMiB: size.cacheMiB, queueMaxmemoryMiB: size.queueMiB },
       afterGround,
+    );
+    const { access, firewall, network } = settings;
+    const spared = [...access.adminCidrs, network.cidr, ...firewall.proxyCidrs];
+    new HostService(
+      `${name}-fail2ban`,
+      { server, service: "fail2ban", bundle: renderFail2ban({ image, spared, nginx: true }) },
+      // Its turn at the server comes after the cache's.
+      { parent: this, dependsOn: [redis] },
     );
     const { database, role } = settings.postgres;
     const pgbouncer = new PgBouncer(

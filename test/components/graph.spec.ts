@@ -102,7 +102,7 @@ describe("components: the graph of a single VPS", () => {
       if (name === "green-server-ready") continue;
       assert.match(
         String(inputs.create),
-        /^sudo \/usr\/local\/sbin\/hostctl (apply|confirm) --service [a-z-]+ --hash [0-9a-f]{16}( \|\| \{ .* exit \$code; \})?$/,
+        /^sudo \/usr\/local\/sbin\/hostctl (apply|confirm) --service [a-z0-9-]+ --hash [0-9a-f]{16}( \|\| \{ .* exit \$code; \})?$/,
         name,
       );
       assert.equal(inputs.logging, "none", name);

@@ -2,13 +2,30 @@ import assert from "node:assert/strict";
 import { renderApp } from "../../provisioning/app/render.ts";
 import { renderBase } from "../../provisioning/base/render.ts";
 import { renderCloudInit } from "../../provisioning/cloud-init.ts";
+import { renderFail2ban } from "../../provisioning/fail2ban/render.ts";
+import { renderFirewall } from "../../provisioning/firewall/render.ts";
+import { openings } from "../../provisioning/firewall/rules.ts";
 import { renderNginx } from "../../provisioning/nginx/render.ts";
 import { renderPgBouncer } from "../../provisioning/pgbouncer/render.ts";
 import { renderPostgres } from "../../provisioning/postgres/render.ts";
 import { renderRedis } from "../../provisioning/redis/render.ts";
 import { renderTls } from "../../provisioning/tls/render.ts";
 import { renderVarnish } from "../../provisioning/varnish/render.ts";
-import { app, base, canary, cloudInit, nginx, pgbouncer, postgres, redis, tls, varnish } from "./specs.ts";
+import {
+  admission,
+  app,
+  base,
+  canary,
+  cloudInit,
+  fail2ban,
+  firewall,
+  nginx,
+  pgbouncer,
+  postgres,
+  redis,
+  tls,
+  varnish,
+} from "./specs.ts";
 
 const password = "(not shown)";
 const characters = "16 or more letters, digits and . _ ~ -";
@@ -19,6 +36,21 @@ const refused: [what: string, render: () => unknown, message: string][] = [
     "a package name with a space",
     () => renderBase({ ...base, packages: ["nginx curl"] }),
     'base: packages is "nginx curl"; allowed: names of Debian packages',
+  ],
+  [
+    "a packet filter without a way in",
+    () => renderFirewall({ ...firewall, openings: openings({ ...admission, adminCidrs: [] }) }),
+    'firewall: openings is ["ping","ssh","web"]; allowed: one for port 22, or nobody can log in',
+  ],
+  [
+    "a source that would end its set",
+    () => renderFirewall({ ...firewall, openings: openings({ ...admission, adminCidrs: ["0.0.0.0/0 }"] }) }),
+    'firewall: openings.sources is "0.0.0.0/0 }"; allowed: a range in CIDR form, such as 203.0.113.0/24',
+  ],
+  [
+    "a spared name instead of a range",
+    () => renderFail2ban({ ...fail2ban, spared: ["office.example.org"] }),
+    'fail2ban: spared is "office.example.org"; allowed: a range in CIDR form, such as 203.0.113.0/24',
   ],
   [
     "too little memory for PostgreSQL",

@@ -3,6 +3,7 @@ import type { AppSpec } from "../../provisioning/app/spec.ts";
 import { type BaseSpec, renderBase } from "../../provisioning/base/render.ts";
 import type { Bundle } from "../../provisioning/bundle.ts";
 import type { CloudInitSpec } from "../../provisioning/cloud-init.ts";
+import { type Fail2banSpec, renderFail2ban } from "../../provisioning/fail2ban/render.ts";
 import { type FirewallSpec, renderFirewall } from "../../provisioning/firewall/render.ts";
 import { type Admission, openings } from "../../provisioning/firewall/rules.ts";
 import { packHostctl } from "../../provisioning/hostctl/pack.ts";
@@ -29,6 +30,8 @@ export const admission: Admission = {
   proxyCidrs: [],
   privateCidr: "10.20.0.0/16",
 };
+
+export const fail2ban: Fail2banSpec = { image: "debian-13", spared: ["203.0.113.0/24", "10.20.0.0/16"], nginx: true };
 
 export const firewall: FirewallSpec = { image: "debian-13", openings: openings(admission) };
 
@@ -112,6 +115,7 @@ export function bundles(): Record<string, Bundle> {
   return {
     app: renderApp(app),
     base: renderBase(base),
+    fail2ban: renderFail2ban(fail2ban),
     firewall: renderFirewall(firewall),
     "firewall-cloudflare": renderFirewall({
       ...firewall,
