@@ -46,7 +46,9 @@ for (const image of ["debian-13", "debian-12"] as const)
       await server.asRoot("systemd-run --quiet --unit squatter python3 -m http.server 8091; sleep 1");
       await saying([], async () => {
         const clash = { path: "/etc/pig.json", content: '{"ports": [8090, 8091], "word": "two"}' };
-        refused(await server.apply(rewritten(pig("two"), clash)), 20, "probe", /word: says one, not two/);
+        const bundle = rewritten(pig("two"), clash);
+        const impatient = { ...bundle, probes: bundle.probes.map((probe) => ({ ...probe, timeout: 3 })) };
+        refused(await server.apply(impatient), 20, "probe", /word: says one, not two/);
       });
       await server.asRoot("systemctl stop squatter");
     });
@@ -113,7 +115,8 @@ for (const image of ["debian-13", "debian-12"] as const)
     it("two applies at once: the second waits and finds nothing to do", () =>
       saying(["six"], async () => {
         const answers = await Promise.all([server.apply(pig("six")), server.apply(pig("six"))]);
-        assert.deepEqual(answers.map(({ body }) => body.result).sort(), ["changed", "unchanged"]);
+        const results = answers.map(({ body }) => body.result).sort();
+        assert.deepEqual(results, ["changed", "unchanged"], JSON.stringify(answers));
       }));
 
     it("hostctl replaced by another version while it applies", () =>
@@ -138,7 +141,8 @@ for (const image of ["debian-13", "debian-12"] as const)
             act === edit ? /"name":"\/etc\/pig.json","what":"content"/ : /"name":"word".*says by hand, not seven/;
           assert.equal(code, 10);
           assert.match(JSON.stringify(body), found);
-          assert.equal((await server.apply(pig("seven"))).body.result, "changed");
+          const repaired = await server.apply(pig("seven"));
+          assert.equal(repaired.body.result, "changed", JSON.stringify(repaired.body));
         }
       }));
   });

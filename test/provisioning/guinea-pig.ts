@@ -14,24 +14,28 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+
 servers = {}
 
-def read(*_):
+def read():
     global word
     try:
         wanted = json.load(open("/etc/pig.json"))
         for port in wanted["ports"]:
             if port not in servers:
-                servers[port] = http.server.ThreadingHTTPServer(("", port), Answer)
+                servers[port] = Server(("", port), Answer)
                 threading.Thread(target=servers[port].serve_forever, daemon=True).start()
         word = wanted["word"]
     except Exception as error:
         print("kept the old configuration:", error, file=sys.stderr, flush=True)
 
-read()
-signal.signal(signal.SIGHUP, read)
+# Blocked and waited for: none is lost between two of them.
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
 while True:
-    signal.pause()
+    read()
+    signal.sigwait([signal.SIGHUP])
 `;
 
 const probe = `import sys, urllib.request

@@ -1,9 +1,21 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 describe("hostctl", () => {
+  it("does not grow past 1,610 lines, when 1,000 are wanted", () => {
+    const folder = new URL("../../provisioning/hostctl/", import.meta.url);
+    const modules = readdirSync(new URL("hostctl/", folder)).filter((name) => name.endsWith(".py"));
+    const files = ["__main__.py", ...modules.map((name) => `hostctl/${name}`)];
+    const lines = files.flatMap((name) => readFileSync(new URL(name, folder), "utf8").trimEnd().split("\n"));
+    assert.ok(lines.length <= 1610, `${lines.length} lines`);
+    assert.deepEqual(
+      lines.filter((line) => line.length > 130),
+      [],
+    );
+  });
+
   const folder = new URL("./hostctl/", import.meta.url).pathname;
   for (const name of readdirSync(folder).filter((name) => name.endsWith("_test.py")))
     it(`passes its own tests (cd test/provisioning/hostctl && python3 -m unittest -v ${name})`, async function () {

@@ -98,6 +98,9 @@ export async function startServer({ image = "debian-13", id = 1 }: TestServerOpt
   try {
     await machines.createServer(spec);
     await untilReady(() => hostctl("facts"));
+    // Its last step restarts sshd: a connection in that moment is refused.
+    await execa("docker", ["exec", `lc-${name}-server-${id}`, "cloud-init", "status", "--wait"], { reject: false });
+    await untilReady(() => hostctl("facts"));
   } catch (error) {
     await remove();
     throw error;

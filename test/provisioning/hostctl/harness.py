@@ -52,8 +52,6 @@ class Server(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.root)
         (self.root / "fake").mkdir()
         self.write("/etc/os-release", 'PRETTY_NAME="x"\nID=debian\nVERSION_ID="13"\n')
-        self.write("/proc/sys/kernel/random/boot_id", "boot-1\n")
-        self.process(1, 0, 0)
         # The job's end calls the installed hostctl.
         installed = self.root / "usr/local/sbin/hostctl"
         installed.parent.mkdir(parents=True)
@@ -130,6 +128,9 @@ class Server(unittest.TestCase):
         link = self.root / f"proc/{pid}/exe"
         link.unlink(missing_ok=True)
         link.symlink_to(program)
+
+    def reboot(self) -> None:
+        shutil.rmtree(self.root / "run", ignore_errors=True)
 
     def read(self, path: str) -> str | None:
         place = self.root / path.lstrip("/")

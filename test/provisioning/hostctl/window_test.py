@@ -75,9 +75,6 @@ class Window(Server):
     def restart(self) -> None:
         (self.root / "fake/active/demo.service").write_text(str(int((time.monotonic() + 0.1) * 1e6)))
 
-    def reboot(self) -> None:
-        self.write("/proc/sys/kernel/random/boot_id", "boot-2\n")
-
     def test_going_back_restarts_nothing_that_was_not_restarted(self) -> None:
         self.changed(self.db("good 1\n"))
         self.log()
