@@ -20,7 +20,7 @@ const allowed = {
   components: ["settings", "provisioning"],
   automation: ["settings", "migration", "provisioning", "tools"],
   examples: ["tools"],
-  bench: ["examples", "provisioning"],
+  bench: ["examples", "tools", "provisioning", "settings", "components"],
 };
 const borders = Object.entries(allowed).map(([room, others]) => {
   const forbidden = rooms.filter((other) => other !== room && !others.includes(other));

@@ -6,34 +6,39 @@ import Docker from "dockerode";
 import { bascule } from "../examples/girlycrea/run/clearing.ts";
 import { createCommands } from "../examples/girlycrea/run/commands.ts";
 import { ROOT, STACK, separateProject } from "../examples/girlycrea/run/place.ts";
-import { measureDrift } from "./drift/entry.ts";
-import { type Choice, endOnSignals, type Say, timed, withScene } from "./scene.ts";
-
-export interface Figure {
-  value: number | string;
-  unit: string;
-}
-
-/** One measurement: a sentence for `--help`, and the figures with their units. */
-export interface Entry {
-  about: string;
-  run(say: Say, choice: Choice): Promise<Record<string, Figure>>;
-}
-
-const seconds = (value: number): Figure => ({ value, unit: "s" });
+import { converge } from "./converge.ts";
+import { logins, measureDrift, victimOf } from "./drift/entry.ts";
+import { type Entry, seconds } from "./figures.ts";
+import { hardening } from "./hardening.ts";
+import { endOnSignals, timed, withScene } from "./scene.ts";
+import { shop } from "./shop.ts";
 
 export const entries: Record<string, Entry> = {
+  converge,
+  hardening,
+  shop,
   up: {
     about: "pulumi up of a bare single VPS, a no-change up, a preview",
     run: (say, choice) =>
-      withScene("up", "settings", { ...choice, steering: "load-balancer" }, say, async ({ journey: { stack } }) => {
-        const up = () => stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
-        return {
-          firstUpSeconds: seconds(await timed(up)),
-          noChangeUpSeconds: seconds(await timed(up)),
-          previewSeconds: seconds(await timed(() => stack.pulumi(["preview"]))),
-        };
-      }),
+      withScene(
+        "up",
+        "settings",
+        { ...choice, steering: "load-balancer" },
+        say,
+        async ({ place, journey: { stack } }) => {
+          const up = () => stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
+          const firstUp = await timed(up);
+          const green = await victimOf(place.instance, stack);
+          const before = await logins(green);
+          const noChangeUp = await timed(up);
+          return {
+            firstUpSeconds: seconds(firstUp),
+            noChangeUpSeconds: seconds(noChangeUp),
+            noChangeConnections: { value: (await logins(green)) - before, unit: "SSH logins" },
+            previewSeconds: seconds(await timed(() => stack.pulumi(["preview"]))),
+          };
+        },
+      ),
   },
   flip: {
     about: "a weight change from command to all new requests on the other side, with users on it",

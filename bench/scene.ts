@@ -19,6 +19,8 @@ export interface Scene {
 export interface Choice {
   steering: string;
   plugins: string;
+  /** How long each load of `shop` is counted. */
+  seconds: number;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import { settingDocs } from "./leaves.ts";
 import { objectShape } from "./parse.ts";
@@ -69,4 +69,20 @@ function table(rows: readonly Row[]): string[] {
   ];
 }
 
-if (import.meta.main) writeFileSync(new URL("../docs/settings.md", import.meta.url), settingsTable());
+/** Between these two lines a page has the settings of one object, such as `postgres`. */
+const SECTION = /(<!-- settings:(\w+) -->\n)[\s\S]*?(<!-- end of settings -->)/g;
+
+/** A page with the tables of its sections written anew. @throws Error naming a section without settings */
+export function withSettings(page: string): string {
+  return page.replace(SECTION, (_all, begin: string, key: string, end: string) => {
+    const schema = new Map<string, z.core.$ZodType>(Object.entries(settingSchemas)).get(key);
+    if (!schema) throw new Error(`there are no settings bascule:${key}`);
+    return [begin, ...table(rowsOf(`bascule:${key}`, schema)), "", end].join("\n");
+  });
+}
+
+if (import.meta.main) {
+  writeFileSync(new URL("../docs/settings.md", import.meta.url), settingsTable());
+  const page = new URL("../docs/servers.md", import.meta.url);
+  writeFileSync(page, withSettings(readFileSync(page, "utf8")));
+}

@@ -44,7 +44,8 @@ export async function measureDrift({ place, journey: { stack } }: Scene, say: Sa
   };
 }
 
-async function victimOf(instance: string, stack: Scene["journey"]["stack"]): Promise<Victim> {
+/** Green of a whole stack: the way in as the operator has it, and past SSH as root. */
+export async function victimOf(instance: string, stack: Scene["journey"]["stack"]): Promise<Victim> {
   const outputs: { serverAddress: string; hostKey: string; deployUser: string } = JSON.parse(
     await stack.pulumi(["stack", "output", "--json"]),
   );
@@ -70,6 +71,7 @@ async function imageOf({ login }: Victim) {
   return image;
 }
 
-async function logins({ asRoot }: Victim): Promise<number> {
+/** SSH logins so far. */
+export async function logins({ asRoot }: Victim): Promise<number> {
   return Number(await asRoot("journalctl -o cat -t sshd -t sshd-session | grep -c 'Accepted publickey' || true"));
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { settingDocs } from "../../settings/leaves.ts";
 import { objectShape, parseSettings } from "../../settings/parse.ts";
 import { secretDocs, settingSchemas } from "../../settings/schema.ts";
-import { settingsTable } from "../../settings/table.ts";
+import { settingsTable, withSettings } from "../../settings/table.ts";
 import { validSettings } from "./valid.ts";
 
 const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
@@ -19,6 +19,17 @@ const project = z.object({
 describe("settings: what is written about them", () => {
   it("docs/settings.md is current (else run: npx node settings/table.ts)", () => {
     assert.equal(read("docs/settings.md"), settingsTable());
+  });
+
+  it("docs/servers.md has the current settings of everything on a server", () => {
+    const page = read("docs/servers.md");
+    assert.equal(page, withSettings(page));
+    const elsewhere = ["network", "blue", "traffic", "mail", "probe"];
+    for (const [key, schema] of Object.entries(settingSchemas).filter(([key]) => !elsewhere.includes(key))) {
+      if (objectShape(schema))
+        assert.ok(page.includes(`<!-- settings:${key} -->`), `docs/servers.md says nothing of ${key}`);
+    }
+    assert.throws(() => withSettings("<!-- settings:kubernetes -->\n<!-- end of settings -->"), /bascule:kubernetes/);
   });
 
   it("Pulumi.yaml declares every setting with its type and its words", () => {

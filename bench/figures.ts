@@ -1,0 +1,20 @@
+import type { Choice, Say } from "./scene.ts";
+
+/** A figure, or figures by name: of units, of rates, of the state before. */
+export type FigureValue = number | string | { readonly [name: string]: FigureValue };
+
+export interface Figure {
+  value: FigureValue;
+  unit: string;
+}
+
+/** One measurement: a sentence for `--help`, and the figures with their units. */
+export interface Entry {
+  about: string;
+  run(say: Say, choice: Choice): Promise<Record<string, Figure>>;
+}
+
+export const seconds = (value: number): Figure => ({ value: rounded(value), unit: "s" });
+
+/** To three digits behind the point, so that a figure does not look more exact than it is. */
+export const rounded = (value: number): number => Math.round(value * 1000) / 1000;
