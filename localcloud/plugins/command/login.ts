@@ -1,5 +1,4 @@
 /** What the OpenSSH client needs to log in somewhere: options, key files, answers to its questions. */
-import { createHash } from "node:crypto";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +24,7 @@ export interface Login {
   target: string;
   options: string[];
   environment: NodeJS.ProcessEnv;
-  /** Path of the connection's socket; two logins that are the same share it. */
+  /** Path of the connection's socket. */
   socket: string;
 }
 
@@ -48,19 +47,13 @@ export async function forgetLogins(): Promise<void> {
   if (path !== undefined) await rm(path, { recursive: true, force: true });
 }
 
-/** What makes two logins the same. */
-export function identity(connection: Connection): string {
-  const { proxy, dialErrorLimit: _, perDialTimeout: __, ...hop } = connection;
-  return createHash("sha256")
-    .update(JSON.stringify([hop, proxy ?? null]))
-    .digest("hex")
-    .slice(0, 16);
-}
+let prepared = 0;
 
 /** Writes the files a login needs and says how to call ssh. */
 export async function prepareLogin(connection: Connection): Promise<Login> {
   const path = await workspace();
-  const id = identity(connection);
+  // A name of its own: one login must not find the key of another half written.
+  const id = String(prepared++);
   const options = await hopOptions(connection, join(path, id));
   let environment: NodeJS.ProcessEnv = { ...process.env, ...(await answers(connection, join(path, id))) };
   if (connection.proxy) {

@@ -1,6 +1,6 @@
 /**
- * SSH by the OpenSSH client. Logging in costs most of a short command's time, so commands to the same host as the same
- * user share one connection, which closes shortly after its last command.
+ * SSH by the OpenSSH client. As with the official provider every command has a connection of its own: programs rely on it where a
+ * new login proves something. Logging in is told from running, because only the first is tried again.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -9,66 +9,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { requireLocalHost } from "../local-only.ts";
-import { type Connection, forgetLogins, identity, type Login, prepareLogin } from "./login.ts";
+import { type Connection, forgetLogins, type Login, prepareLogin } from "./login.ts";
 import { collect, type Feeding, type Finished } from "./process.ts";
 
-/** Commands one connection carries at a time; sshd allows ten sessions by default. */
-const SESSIONS = 8;
-/** How long an unused connection stays. */
-const LINGER_MS = 5000;
 /** The official provider's waits between logins that fail: 0.1 s, growing by half up to 5 s. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5000;
 const DIAL_ERROR_LIMIT = 10;
 
-/** A connection that is open, and the commands waiting for it. */
-class Master {
-  readonly login: Login;
-  readonly child: ChildProcess;
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(login: Login, child: ChildProcess) {
-    this.login = login;
-    this.child = child;
-  }
-
-  get open(): boolean {
-    return this.child.exitCode === null && this.child.signalCode === null && existsSync(this.login.socket);
-  }
-
-  /** Runs work when there is room for one more session. */
-  async session<T>(work: () => Promise<T>): Promise<T> {
-    clearTimeout(this.#timer);
-    if (this.#running >= SESSIONS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running++;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else if (--this.#running === 0) this.#timer = setTimeout(() => this.close(), LINGER_MS).unref();
-    }
-  }
-
-  close(): void {
-    this.child.kill("SIGTERM");
-  }
+/** A login that succeeded: sessions go through its socket. */
+interface Opened {
+  login: Login;
+  child: ChildProcess;
 }
 
-const masters = new Map<string, Promise<Master>>();
+const connections = new Set<ChildProcess>();
 
 /** Closes every connection and removes the keys. */
 export async function closeConnections(): Promise<void> {
-  const open = [...masters.values()];
-  masters.clear();
-  for (const master of open) {
-    await master.then(
-      (one) => one.close(),
-      () => undefined,
-    );
-  }
+  for (const child of connections) child.kill("SIGTERM");
+  connections.clear();
   await forgetLogins();
 }
 
@@ -87,10 +47,8 @@ export interface RemoteRun extends Feeding, Dialling {
 export async function runRemote(connection: Connection, run: RemoteRun): Promise<Finished> {
   requireLocalHost("command", connection.host);
   if (connection.proxy) requireLocalHost("command", connection.proxy.host);
-  const master = await connect(connection, run);
-  const { login } = master;
   const send = Object.keys(run.environment).flatMap((name) => ["-o", `SendEnv=${name}`]);
-  return master.session(() => {
+  return connected(connection, run, (login) => {
     const child = spawn("ssh", ["-S", login.socket, ...login.options, ...send, login.target, run.command], {
       env: { ...login.environment, ...run.environment },
       stdio: ["pipe", "pipe", "pipe"],
@@ -106,12 +64,11 @@ export interface RemoteCopy extends Dialling {
   remotePath: string;
 }
 
-/** Copies one file to the host of a connection, over SFTP, as a session of the same connection. */
+/** Copies one file to the host of a connection, over SFTP. */
 export async function runSftp(connection: Connection, copy: RemoteCopy): Promise<Finished> {
   requireLocalHost("command", connection.host);
   if (connection.proxy) requireLocalHost("command", connection.proxy.host);
-  const master = await connect(connection, copy);
-  return master.session(() => withFile(copy, (path) => sftp(master.login, copy, path)));
+  return connected(connection, copy, (login) => withFile(copy, (path) => sftp(login, copy, path)));
 }
 
 function sftp(login: Login, copy: RemoteCopy, path: string): Promise<Finished> {
@@ -139,24 +96,20 @@ async function withFile<T>({ path, text = "" }: RemoteCopy, work: (path: string)
   }
 }
 
-/** The open connection to a host, or a new one. */
-async function connect(connection: Connection, run: Dialling): Promise<Master> {
-  const id = identity(connection);
-  const known = await masters.get(id)?.catch(() => undefined);
-  if (known?.open) return known;
-  // Whoever comes first logs in; the others wait for it.
-  const pending = masters.get(id);
-  if (pending !== undefined && (await pending.catch(() => undefined)) !== known) return connect(connection, run);
-  const fresh = dial(connection, run);
-  masters.set(id, fresh);
-  fresh.catch(() => {
-    if (masters.get(id) === fresh) masters.delete(id);
-  });
-  return fresh;
+/** Logs in, works, and hangs up. */
+async function connected<T>(connection: Connection, run: Dialling, work: (login: Login) => Promise<T>): Promise<T> {
+  const { login, child } = await dial(connection, run);
+  connections.add(child);
+  try {
+    return await work(login);
+  } finally {
+    connections.delete(child);
+    child.kill("SIGTERM");
+  }
 }
 
 /** Logs in, as often as the connection says. */
-async function dial(connection: Connection, run: Dialling): Promise<Master> {
+async function dial(connection: Connection, run: Dialling): Promise<Opened> {
   const login = await prepareLogin(connection);
   const limit = connection.dialErrorLimit ?? DIAL_ERROR_LIMIT;
   for (let failed = 0, wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
@@ -172,10 +125,10 @@ async function dial(connection: Connection, run: Dialling): Promise<Master> {
 }
 
 /** One attempt: the connection, or what went wrong. ssh makes its socket once it is logged in. */
-async function open(login: Login, signal: AbortSignal): Promise<Master | string> {
-  // What a session may set is for the commands to say, not for the connection they share.
-  const shared = ["-M", "-N", "-S", login.socket, "-o", "SendEnv=*"];
-  const child = spawn("ssh", [...shared, ...login.options, login.target], {
+async function open(login: Login, signal: AbortSignal): Promise<Opened | string> {
+  // What a session may set is for the command to say, not for the login.
+  const alone = ["-M", "-N", "-S", login.socket, "-o", "SendEnv=*"];
+  const child = spawn("ssh", [...alone, ...login.options, login.target], {
     env: login.environment,
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -191,7 +144,7 @@ async function open(login: Login, signal: AbortSignal): Promise<Master | string>
     ended ??= explained(said);
   });
   while (ended === undefined) {
-    if (existsSync(login.socket)) return new Master(login, child);
+    if (existsSync(login.socket)) return { login, child };
     if (signal.aborted) child.kill("SIGTERM");
     await pause(10);
   }
