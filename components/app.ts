@@ -52,6 +52,7 @@ export class App extends pulumi.ComponentResource {
           user: app.name,
           release: artefact,
           node,
+          runtime: app.runtime,
           ...(app.migrations === "off"
             ? {}
             : { migrations: { ...directly(database), password, afterCopy: app.migrations === "after-copy" } }),

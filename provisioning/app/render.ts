@@ -2,6 +2,7 @@ import type { Bundle, BundleArchive, BundleCommand, BundleFile } from "../bundle
 import { packagesFor } from "../packages.ts";
 import { SpecCheck } from "../spec.ts";
 import { environmentFile, template } from "../text.ts";
+import { pm2Units } from "./pm2.ts";
 import type { AppPlaces, AppSpec, MigrationsSpec } from "./spec.ts";
 import { systemdUnits } from "./systemd.ts";
 
@@ -18,7 +19,8 @@ export function renderApp(spec: AppSpec): Bundle {
     argv: [`${scripts}/health`, url(port), String(HEALTH_SECONDS)],
     timeout: HEALTH_SECONDS + 5,
   });
-  const { files, units } = systemdUnits(spec, places, health);
+  const runtime =
+    spec.runtime === "pm2" ? pm2Units(spec, places, url, HEALTH_SECONDS) : systemdUnits(spec, places, health);
   const migrations = spec.migrations ? migrationFiles(spec, spec.migrations, places) : { files: [], validate: [] };
   return {
     service: `app-${spec.name}`,
@@ -30,17 +32,18 @@ export function renderApp(spec: AppSpec): Bundle {
       },
       { path: places.environment, content: environmentFile(spec.environment), mode: "0600", secret: true },
       { path: `${scripts}/health`, content: template(new URL("./health.sh", import.meta.url)), mode: "0755" },
-      ...files,
+      ...runtime.files,
       ...migrations.files,
     ],
     archives: [nodeArchive(spec), { path: places.release, ...spec.release }],
-    links: { [places.current]: places.release },
+    links: { [places.current]: places.release, ...runtime.links },
     setup: [{ name: "create user", argv: ["systemd-sysusers", `{staged}/etc/sysusers.d/bascule-${spec.name}.conf`] }],
     validate: [
       { name: "entry", argv: [places.node, "--check", `${places.release}/${spec.entry}`], timeout: 20 },
+      ...runtime.validate,
       ...migrations.validate,
     ],
-    units,
+    units: runtime.units,
     probes: spec.ports.map((port) => ({
       name: `port ${port}`,
       argv: [`${scripts}/health`, url(port)],

@@ -28,6 +28,8 @@ export interface AppSpec {
   release: Upload;
   /** The Node.js it runs with; `bin/node` in the tar. */
   node: Upload & { version: string };
+  /** What keeps the instances running: units of their own, or a PM2 that the release brings along. @default "systemd" */
+  runtime?: "systemd" | "pm2";
   /** File in the release that Node runs. */
   entry: string;
   /** One instance each, restarted one after the other. */

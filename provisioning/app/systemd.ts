@@ -8,8 +8,10 @@ export function systemdUnits(
   spec: AppSpec,
   places: AppPlaces,
   health: (port: number) => BundleCommand,
-): { files: BundleFile[]; units: BundleUnit[] } {
+): { files: BundleFile[]; units: BundleUnit[]; links: Record<string, string>; validate: BundleCommand[] } {
   return {
+    links: {},
+    validate: [],
     files: [{ path: `/etc/systemd/system/${spec.name}@.service`, content: unitFile(spec, places) }],
     units: spec.ports.map((port) => ({
       name: `${spec.name}@${port}.service`,

@@ -40,6 +40,13 @@ export const app = z.strictObject({
       change: "uploads about 47 MB; the instances restart one after the other",
     },
   ),
+  runtime: setting(z.enum(["systemd", "pm2"]).default("systemd"), {
+    means:
+      "what keeps the instances running: systemd, each in a unit of its own, or a PM2 that the artefact has in its node_modules",
+    allowed: "systemd or pm2",
+    example: "systemd",
+    change: "all instances stop and start; some seconds without the application",
+  }),
   migrations: setting(z.enum(["apply", "after-copy", "off"]).default("apply"), {
     means:
       "what becomes of the artefact's folder migrations/: apply runs what is pending before a release is live, after-copy does too but leaves an empty database for bascule copy",

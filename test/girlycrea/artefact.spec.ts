@@ -24,6 +24,14 @@ describe("the shop's artefact", () => {
     assert.ok(artefact.bytes < 1_500_000, `${artefact.bytes} bytes`);
   });
 
+  it("has its migrations beside it in the release after", async () => {
+    const next = await buildArtefact(join(folder, "next.tar.gz"), true);
+    assert.notEqual(next.hash, artefact.hash);
+    const listing = execFileSync("tar", ["-tzf", next.path], { encoding: "utf8" }).split("\n");
+    assert.ok(listing.includes("migrations/001_order_versions.verify.sql"), listing.join(" "));
+    assert.equal((await buildArtefact(join(folder, "next-again.tar.gz"), true)).hash, next.hash);
+  });
+
   it("refuses to start without its environment and names every variable", () => {
     execFileSync("tar", ["-xzf", artefact.path, "-C", folder]);
     const { status, stderr } = spawnSync(process.execPath, [join(folder, "server.mjs")], {

@@ -31,16 +31,17 @@ function padded(content: string): Buffer {
 
 /** Brings a release onto a server, as a stack's upload does. */
 export async function uploadRelease(server: TestServer, files: Record<string, string>): Promise<AppSpec["release"]> {
-  return uploadBytes(server, archiveOf(files));
+  return uploadTar(server, archiveOf(files));
 }
 
 /** The Node.js of this project. */
 export async function uploadNode(server: TestServer): Promise<AppSpec["node"]> {
   const { version, path } = packNode("24.21.0", process.arch === "arm64" ? "arm64" : "x64");
-  return { version, ...(await uploadBytes(server, readFileSync(path))) };
+  return { version, ...(await uploadTar(server, readFileSync(path))) };
 }
 
-async function uploadBytes(server: TestServer, bytes: Buffer): Promise<AppSpec["release"]> {
+/** The same for a tar that was made otherwise. */
+export async function uploadTar(server: TestServer, bytes: Buffer): Promise<AppSpec["release"]> {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const upload = `/home/deploy/.bascule/uploads/${sha256}.tar.gz`;
   await server.upload(upload, bytes);

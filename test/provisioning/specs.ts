@@ -114,6 +114,7 @@ export const cloudInit: CloudInitSpec = {
 export function bundles(): Record<string, Bundle> {
   return {
     app: renderApp(app),
+    "app-pm2": renderApp({ ...app, runtime: "pm2" }),
     base: renderBase(base),
     fail2ban: renderFail2ban(fail2ban),
     firewall: renderFirewall(firewall),

@@ -130,6 +130,13 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     ],
   ],
   [
+    "an unknown runtime",
+    changed("bascule:app", { runtime: "forever" }),
+    [
+      "bascule:app.runtime: got \"forever\"; allowed: systemd or pm2. Set it: pulumi config set --path 'bascule:app.runtime' systemd",
+    ],
+  ],
+  [
     "an unknown way with migrations",
     changed("bascule:app", { migrations: "sometimes" }),
     [
