@@ -23,7 +23,12 @@ export interface Outcome {
 export async function tamperWith(victim: Victim, list: Tampering[], say: (line: string) => void): Promise<Outcome[]> {
   const applied = new Set((await checked(victim)).map(({ service }) => service));
   const outcomes: Outcome[] = [];
-  for (const round of rounds(list.filter(({ service }) => applied.has(service)))) {
+  const there: Tampering[] = [];
+  for (const one of list) {
+    const needed = one.needs ?? "/";
+    if (applied.has(one.service) && (await victim.asRoot(`test ! -e ${needed} || echo yes`)) !== "") there.push(one);
+  }
+  for (const round of rounds(there)) {
     say(`tampering: ${round.map(({ name }) => name).join(", ")}`);
     outcomes.push(...(await tamperRound(victim, round)));
   }

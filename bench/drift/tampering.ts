@@ -5,6 +5,8 @@ export interface Tampering {
   name: string;
   /** Whose drift it must be. */
   service: string;
+  /** Without this on the server there is nothing to tamper with. */
+  needs?: string;
   /** As root, in bash. */
   script: string;
   /** Matches `kind name what` of a difference that names it; anything else that is found beside it does not count. */
@@ -241,9 +243,82 @@ function filter(): Tampering[] {
   ];
 }
 
+/** Who comes in. Accounts are nobody's files: hostctl says which one is too many, and a person decides. */
 function access(): Tampering[] {
+  const account = (name: string, script: string, undo: string, reason: RegExp): Tampering => ({
+    name,
+    service: "base",
+    needs: "/usr/local/lib/bascule/base/accounts",
+    script,
+    seen: /^probe accounts/,
+    refused: { reason, undo },
+  });
+  const sshd = "/etc/ssh/sshd_config.d/00-aaa.conf";
   return [
-    { name: "a user", service: "access", script: "useradd -M mallory", seen: /^probe / },
-    { name: "a second root", service: "access", script: "useradd -M -o -u 0 toor", seen: /^probe / },
+    account("a user", "useradd -M mallory", "userdel mallory", /account mallory/),
+    account("a second root", "useradd -M -o -u 0 toor", "sed -i /^toor:/d /etc/passwd /etc/shadow", /account toor/),
+    account(
+      "a member of a group as good as root",
+      "gpasswd -a www-data shadow",
+      "gpasswd -d www-data shadow",
+      /www-data/,
+    ),
+    {
+      name: "a key that may log in",
+      service: "access",
+      script: `printf 'ssh-ed25519 ${"A".repeat(68)} mallory\n' >> /etc/ssh/authorized_keys/deploy`,
+      seen: /^file \/etc\/ssh\/authorized_keys\/deploy content/,
+    },
+    {
+      name: "a key of root's",
+      service: "access",
+      script: "mkdir -p /root/.ssh; touch /root/.ssh/authorized_keys",
+      seen: /^file \/root\/\.ssh\/authorized_keys existence/,
+    },
+    {
+      name: "a fragment for sudo",
+      service: "access",
+      script: "(umask 227; echo 'www-data ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/zz)",
+      seen: /^file \/etc\/sudoers\.d\/zz foreign/,
+    },
+    {
+      name: "a fragment for sshd",
+      service: "access",
+      script: `echo 'PermitRootLogin yes' > ${sshd}; systemctl reload ssh`,
+      seen: /^file \S+00-aaa\.conf foreign/,
+    },
+    {
+      name: "a job in cron.d",
+      service: "base",
+      needs: "/usr/local/lib/bascule/base/accounts",
+      script: "mkdir -p /etc/cron.d; echo '* * * * * root true' > /etc/cron.d/zz",
+      seen: /^file \/etc\/cron\.d\/zz foreign/,
+    },
+    {
+      name: "a crontab of a user",
+      service: "base",
+      needs: "/usr/local/lib/bascule/base/accounts",
+      script: "mkdir -p /var/spool/cron/crontabs; echo '* * * * * true' > /var/spool/cron/crontabs/www-data",
+      seen: /^file \/var\/spool\/cron\/crontabs\/www-data foreign/,
+    },
+    {
+      name: "settings of the kernel for the next boot",
+      service: "base",
+      needs: "/etc/sysctl.d/99-bascule.conf",
+      script: edit("/etc/sysctl.d/99-bascule.conf"),
+      seen: /^file \S+99-bascule\.conf content/,
+    },
+    {
+      name: "a jail nobody asked for",
+      service: "fail2ban",
+      script: "printf '[sshd]\\nenabled = false\\n' > /etc/fail2ban/jail.d/zz.conf",
+      seen: /^file \S+zz\.conf foreign/,
+    },
+    {
+      name: "a running jail made harmless",
+      service: "fail2ban",
+      script: "fail2ban-client set sshd maxretry 9999",
+      seen: /^probe /,
+    },
   ];
 }

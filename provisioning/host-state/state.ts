@@ -42,14 +42,22 @@ export async function repair(olds: HostStateOutputs, news: HostStateInputs): Pro
   if (wanted.length === 0) return look(news);
   const services = wanted.map(([name, status]) => `--service ${name}=${releaseOf(status)}`).join(" ");
   const answer = await runRemote(news.login, `${hostctl} repair --json ${services}`, 1200);
+  const checked = heard(answer);
+  const asks = ({ service, drift }: CheckedService) => service in news.services && drift.some(asksForLogin);
+  const unconfirmed = checked.filter(asks).map(({ service }) => service);
+  for (const name of unconfirmed) await confirm(news.login, name, releaseOf(news.services[name] ?? ""));
   if (!answered(answer)) throw new Error(`${news.login.host} was not repaired: ${oneLine(complaint(answer))}`);
-  const checked = parseCheck(answer.stdout);
-  const unconfirmed = wanted.filter(([name]) =>
-    checked.some((one) => one.service === name && one.drift.some(asksForLogin)),
-  );
-  if (unconfirmed.length === 0) return { ...news, ...described(checked, Object.keys(news.services)) };
-  for (const [name, status] of unconfirmed) await confirm(news.login, name, releaseOf(status));
-  return look(news);
+  return unconfirmed.length > 0 ? look(news) : { ...news, ...described(checked, Object.keys(news.services)) };
+}
+
+/** The services of an answer; none where a repair went so wrong that it has none, which is then said as a failure. */
+function heard(answer: RemoteResult): CheckedService[] {
+  try {
+    return parseCheck(answer.stdout);
+  } catch (error) {
+    if (answered(answer)) throw error;
+    return [];
+  }
 }
 
 function releaseOf(status: string): string {

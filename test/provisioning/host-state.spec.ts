@@ -134,6 +134,18 @@ cat ${folder}/stdout; cat ${folder}/stderr >&2; exit ${code}
     );
   });
 
+  it("confirms what was repaired also where something else was not", async () => {
+    const guarded = { kind: "confirm", name: "nginx", what: "confirmation", expected: "a login", actual: "none" };
+    const refused = { service: "base", step: "probe", reason: "account mallory belongs to nobody" };
+    const services = [service("base", "0000", edited), service("nginx", "1111", guarded)];
+    host(20, JSON.stringify({ repaired: [refused], clean: false, services }));
+    const script = readFileSync(join(folder, "ssh"), "utf8");
+    writeFileSync(join(folder, "ssh"), script.replace("exit 20", "case $* in *confirm*) exit 0;; *) exit 20;; esac"));
+    const olds = { ...inputs, services: { base: "drift: x", nginx: "drift: x" }, waiting: {} };
+    await assert.rejects(update("42", olds, inputs), /base: probe: account mallory/);
+    assert.match(calls()[1] ?? "", /hostctl confirm --service nginx --hash 1111$/);
+  });
+
   it("a repair that is refused or taken back fails, with hostctl's reason", async () => {
     const refused = { service: "nginx", step: "validate", reason: "nginx -t: no such directive" };
     host(30, JSON.stringify({ repaired: [refused], clean: false, services: [service("nginx", "1111", edited)] }));

@@ -40,7 +40,7 @@ export async function furnish(server: TestServer, image: Image): Promise<void> {
   await apply(renderPgBouncer({ ...pgbouncer, image }));
   const release = await uploadRelease(server, { [app.entry]: program });
   const node = await uploadNode(server);
-  await apply(renderApp({ ...app, image, node, release, environment: { TOKEN: canary } }));
+  await apply(renderApp({ ...app, image, node, release, environment: { TOKEN: canary }, migrations: undefined }));
   await certificate(server);
   await apply(renderNginx({ ...nginx, image }));
 }
