@@ -106,7 +106,7 @@ function files(cluster: string, cache: string): Tampering[] {
     {
       name: "a file of an unpacked release",
       service: "app-shop",
-      script: "file=$(find -L /srv/shop/current -type f -name '*.?js' | head -1); printf '\\n' >> \"$file\"",
+      script: "file=$(find -L /srv/shop/current -type f -name '*.*js' | head -1); printf '\\n' >> \"$file\"",
       seen: /^archive \/srv\/shop\/releases\/\S+ tree/,
     },
     {
@@ -205,14 +205,15 @@ function settings(cluster: string, sql: (text: string) => string): Tampering[] {
     {
       name: "SET in PgBouncer's console",
       service: "pgbouncer",
-      script: "runuser -u postgres -- psql -qX -h /run/postgresql -p 6432 -d pgbouncer -c 'SET default_pool_size = 3'",
+      script:
+        "runuser -u postgres -- psql -qX -h /run/postgresql -p 6432 -U pgbouncer -d pgbouncer -c 'SET default_pool_size = 3'",
       seen: /^probe /,
     },
     {
-      name: "a running database that reads another file",
+      name: "a file that was read and then put back",
       service: "postgres",
       script: `cp -a ${cluster}/conf.d/bascule.conf /root/kept; printf 'work_mem = 1GB\\n' >> ${cluster}/conf.d/bascule.conf
-${sql("SELECT pg_reload_conf()")} >/dev/null; sleep 0.5; cp -a /root/kept ${cluster}/conf.d/bascule.conf`,
+${sql("SELECT pg_reload_conf()")} >/dev/null; sleep 0.5; cp /root/kept ${cluster}/conf.d/bascule.conf`,
       seen: /^probe /,
     },
   ];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { renderApp } from "../../provisioning/app/render.ts";
 import { renderBase } from "../../provisioning/base/render.ts";
 import type { Bundle } from "../../provisioning/bundle.ts";
+import { renderFail2ban } from "../../provisioning/fail2ban/render.ts";
 import { renderFirewall } from "../../provisioning/firewall/render.ts";
 import { openings } from "../../provisioning/firewall/rules.ts";
 import { renderHostctl } from "../../provisioning/hostctl/render.ts";
@@ -28,7 +29,7 @@ export async function furnish(server: TestServer, image: Image): Promise<void> {
     const { code, body } = await server.apply({ ...bundle, guardSeconds: undefined });
     assert.equal(code, 0, `${bundle.service}: ${JSON.stringify(body)}`);
   };
-  const packages = packagesFor(image, ["firewall", "postgres", "pgbouncer", "redis", "app", "nginx"]);
+  const packages = packagesFor(image, ["firewall", "fail2ban", "postgres", "pgbouncer", "redis", "app", "nginx"]);
   // This machine, as the server sees it: the gateway of its own /29.
   const operator = server.address.replace(/\d+$/, (last) => `${Number(last) - 1}/32`);
   await apply(renderHostctl());
@@ -43,6 +44,7 @@ export async function furnish(server: TestServer, image: Image): Promise<void> {
   await apply(renderApp({ ...app, image, node, release, environment: { TOKEN: canary }, migrations: undefined }));
   await certificate(server);
   await apply(renderNginx({ ...nginx, image }));
+  await apply(renderFail2ban({ image, spared: [operator], nginx: true }));
 }
 
 /** As `tls` would have fetched one. */
