@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { renderAccess } from "../provisioning/access/render.ts";
 import { renderBase } from "../provisioning/base/render.ts";
 import { renderFail2ban } from "../provisioning/fail2ban/render.ts";
 import { renderFirewall } from "../provisioning/firewall/render.ts";
@@ -77,11 +78,12 @@ export class SingleVps extends pulumi.ComponentResource {
 
   /**
    * What every service stands on. First hostctl itself, so that every later bundle meets the version it was written for, then all
-   * packages at once, and beside them the packet filter: it is up before there is anything to reach.
+   * packages at once, and beside them the packet filter and the logins: both are up before there is anything to reach.
    */
   private createGround(name: string, settings: Settings): HostService[] {
     const { server } = this;
     const { image } = settings.server;
+    const { user, otherKeys } = settings.access;
     const hostctl = new HostService(
       `${name}-hostctl`,
       { server, service: "hostctl", bundle: renderHostctl() },
@@ -100,7 +102,7 @@ export class SingleVps extends pulumi.ComponentResource {
     ]);
     const base = new HostService(
       `${name}-base`,
-      { server, service: "base", bundle: renderBase({ packages, image }), timeout: "15m" },
+      { server, service: "base", bundle: renderBase({ packages, user, ...settings.server }), timeout: "15m" },
       afterHostctl,
     );
     const filter = renderFirewall({ image, openings: openings(admissionOf(settings)) });
@@ -109,7 +111,24 @@ export class SingleVps extends pulumi.ComponentResource {
       { server, service: "firewall", bundle: filter, guarded: true },
       afterHostctl,
     );
-    return [base, packetFilter];
+    const access = new HostService(
+      `${name}-access`,
+      {
+        server,
+        service: "access",
+        bundle: renderAccess({
+          image,
+          user,
+          authorizedKeys: [...new Set([settings.sshPublicKey, ...otherKeys])],
+          // PostgreSQL alone: the way for database objects and copies.
+          forwardPorts: [5432],
+        }),
+        guarded: true,
+      },
+      // One change at a time that can lock out, so that it is clear which one did; the packages take longer than both.
+      { parent: this, dependsOn: [packetFilter] },
+    );
+    return [base, access];
   }
 
   /**

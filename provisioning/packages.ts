@@ -2,6 +2,8 @@ import { type Image, traits } from "./image.ts";
 
 /** The services that bring packages of their own. */
 export type PackagedService =
+  | "base"
+  | "access"
   | "firewall"
   | "fail2ban"
   | "postgres"
@@ -14,6 +16,9 @@ export type PackagedService =
 
 /** What the distributions' own repositories carry of each service. */
 const packages: Record<PackagedService, (image: Image) => string[]> = {
+  // libpam-systemd: without it a login lives in sshd's own control group.
+  base: () => ["libpam-systemd", "needrestart", "systemd-timesyncd", "unattended-upgrades"],
+  access: () => ["openssh-server", "sudo"],
   firewall: () => ["nftables"],
   // python3-systemd: without it fail2ban cannot read the journal, and nothing else has the logins.
   fail2ban: () => ["fail2ban", "nftables", "python3-systemd"],

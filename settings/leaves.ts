@@ -49,6 +49,12 @@ export const unixName = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/);
 
 export const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
 
+/** `HH:MM`, from 00:00 to 23:59. */
+export const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/);
+
+/** A public key in OpenSSH's form, one line. */
+export const publicKey = z.string().regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/=]+( .*)?$/);
+
 /** One PEM certificate or several. */
 export const pem = z.string().regex(/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/);
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hostname, type SettingDoc, setting } from "./leaves.ts";
+import { hostname, publicKey, type SettingDoc, setting } from "./leaves.ts";
 import { access } from "./objects/access.ts";
 import { acme } from "./objects/acme.ts";
 import { app } from "./objects/app.ts";
@@ -41,11 +41,12 @@ export const settingSchemas = {
     example: "example.com",
     change: "all DNS and traffic resources are replaced",
   }),
-  sshPublicKey: setting(z.string().regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/=]+( .*)?$/), {
+  sshPublicKey: setting(publicKey, {
     means: "public half of the key that deploys",
     allowed: "one line that begins with ssh-ed25519 (or ssh-rsa, ecdsa-sha2-...)",
     example: '"$(cat bascule_ed25519.pub)"',
-    change: "needs a new server: keys are handed over at first boot",
+    change:
+      "the old key is let in no longer. First let the new one in beside it (bascule:access.otherKeys, pulumi up), then set both halves",
   }),
   server,
   network,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cidr, setting, unixName } from "../leaves.ts";
+import { cidr, publicKey, setting, unixName } from "../leaves.ts";
 
 export const access = z.strictObject({
   user: setting(unixName, {
@@ -7,6 +7,13 @@ export const access = z.strictObject({
     allowed: "a lower-case account name other than root, such as deploy",
     example: "deploy",
     change: "needs a new server: accounts are made at first boot",
+  }),
+  otherKeys: setting(z.array(publicKey).max(20).default([]), {
+    means: "further public keys that may log in as that account: colleagues, or the next key that deploys",
+    allowed: "a list of at most 20 lines as bascule:sshPublicKey",
+    example: '"$(cat next.pub)"',
+    change:
+      "whoever is left out is let in no longer; sessions that are open stay. Taken back unless a new login confirms it",
   }),
   adminCidrs: setting(z.array(cidr).min(1).max(50), {
     means: "where SSH may come from; everything else is dropped by Hetzner's firewall and by the server's own",

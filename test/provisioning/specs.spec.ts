@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { renderAccess } from "../../provisioning/access/render.ts";
 import { renderApp } from "../../provisioning/app/render.ts";
 import { renderBase } from "../../provisioning/base/render.ts";
 import { renderCloudInit } from "../../provisioning/cloud-init.ts";
@@ -12,6 +13,7 @@ import { renderRedis } from "../../provisioning/redis/render.ts";
 import { renderTls } from "../../provisioning/tls/render.ts";
 import { renderVarnish } from "../../provisioning/varnish/render.ts";
 import {
+  access,
   admission,
   app,
   base,
@@ -188,6 +190,31 @@ const refused: [what: string, render: () => unknown, message: string][] = [
     "a domain that ends the directive",
     () => renderNginx({ ...nginx, domain: "a.b; return 200" }),
     'nginx: domain is "a.b; return 200"; allowed: a lower-case domain name such as shop.example.org',
+  ],
+  [
+    "an operating system nobody tried",
+    () => renderBase({ ...base, image: JSON.parse('"fedora-42"'), packages: [] }),
+    'base: image is "fedora-42"; allowed: debian-12, debian-13, ubuntu-24.04',
+  ],
+  [
+    "more swap than helps, and a reboot at no time",
+    () => renderBase({ ...base, swapMiB: 70_000, rebootAt: "25:00" }),
+    'base: swapMiB is 70000; allowed: a whole number from 0 to 65536\nbase: rebootAt is "25:00"; allowed: a time of the day in UTC, such as 04:30',
+  ],
+  [
+    "logins without a key",
+    () => renderAccess({ ...access, authorizedKeys: [] }),
+    "access: authorizedKeys is []; allowed: at least one public key, or nobody can log in",
+  ],
+  [
+    "a key that was cut",
+    () => renderAccess({ ...access, authorizedKeys: ["ssh-ed25519 AAAA operator"] }),
+    'access: authorizedKeys is "ssh-ed25519 AAAA operator"; allowed: whole public keys in OpenSSH\'s form',
+  ],
+  [
+    "logins as root",
+    () => renderAccess({ ...access, user: "root" }),
+    'access: user is "root"; allowed: any user but root',
   ],
   [
     "a server nobody can log in to",

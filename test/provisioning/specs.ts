@@ -1,3 +1,4 @@
+import { type AccessSpec, renderAccess } from "../../provisioning/access/render.ts";
 import { renderApp } from "../../provisioning/app/render.ts";
 import type { AppSpec } from "../../provisioning/app/spec.ts";
 import { type BaseSpec, renderBase } from "../../provisioning/base/render.ts";
@@ -22,7 +23,20 @@ export const canary = "canary-0123456789abcdef";
 
 export const seed = Buffer.alloc(32, 7).toString("base64");
 
-export const base: BaseSpec = { image: "debian-13", packages: packagesFor("debian-13", ["postgres", "nginx", "app"]) };
+export const base: BaseSpec = {
+  image: "debian-13",
+  packages: packagesFor("debian-13", ["postgres", "nginx", "app"]),
+  user: "deploy",
+  swapMiB: 1024,
+  journalMiB: 1024,
+};
+
+export const access: AccessSpec = {
+  image: "debian-13",
+  user: "deploy",
+  authorizedKeys: [`${hostKeyFromSeed(seed).publicKey} operator`],
+  forwardPorts: [5432],
+};
 
 export const admission: Admission = {
   adminCidrs: ["203.0.113.7/32", "203.0.113.0/24", "2001:db8:7::/48"],
@@ -113,9 +127,14 @@ export const cloudInit: CloudInitSpec = {
 /** Every bundle under the name of its golden file. */
 export function bundles(): Record<string, Bundle> {
   return {
+    access: renderAccess(access),
+    "access-debian-12": renderAccess({ ...access, image: "debian-12", forwardPorts: [] }),
+    "access-ubuntu-24.04": renderAccess({ ...access, image: "ubuntu-24.04" }),
     app: renderApp(app),
     "app-pm2": renderApp({ ...app, runtime: "pm2" }),
     base: renderBase(base),
+    "base-debian-12": renderBase({ ...base, image: "debian-12", packages: [], swapMiB: 0, rebootAt: "04:30" }),
+    "base-ubuntu-24.04": renderBase({ ...base, image: "ubuntu-24.04", packages: [] }),
     fail2ban: renderFail2ban(fail2ban),
     firewall: renderFirewall(firewall),
     "firewall-cloudflare": renderFirewall({

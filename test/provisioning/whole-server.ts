@@ -14,7 +14,7 @@ import { renderPostgres } from "../../provisioning/postgres/render.ts";
 import { renderRedis } from "../../provisioning/redis/render.ts";
 import { uploadNode, uploadRelease } from "./release.ts";
 import type { TestServer } from "./server.ts";
-import { admission, app, canary, nginx, pgbouncer, postgres, redis } from "./specs.ts";
+import { admission, app, base, canary, nginx, pgbouncer, postgres, redis } from "./specs.ts";
 
 const program = `import { createServer } from "node:http";
 const server = createServer((request, response) => response.end("ok"));
@@ -33,7 +33,7 @@ export async function furnish(server: TestServer, image: Image): Promise<void> {
   // This machine, as the server sees it: the gateway of its own /29.
   const operator = server.address.replace(/\d+$/, (last) => `${Number(last) - 1}/32`);
   await apply(renderHostctl());
-  await apply(renderBase({ image, packages }));
+  await apply(renderBase({ ...base, image, packages }));
   await apply(renderFirewall({ image, openings: openings({ ...admission, adminCidrs: [operator] }) }));
   await apply(renderPostgres({ ...postgres, image, memoryMiB: 1024 }));
   await server.asRoot(`runuser -u postgres -- createdb ${pgbouncer.database}`);

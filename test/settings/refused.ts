@@ -222,6 +222,34 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     ],
   ],
   [
+    "a further key without its kind",
+    changed("bascule:access", { otherKeys: ["AAAAC3NzaC1lZDI1NTE5"] }),
+    [
+      'bascule:access.otherKeys[0]: got "AAAAC3NzaC1lZDI1NTE5"; allowed: a list of at most 20 lines as bascule:sshPublicKey. Set it: pulumi config set --path \'bascule:access.otherKeys[0]\' "$(cat next.pub)"',
+    ],
+  ],
+  [
+    "swap for more than a server has",
+    changed("bascule:server", { swapMiB: 100_000 }),
+    [
+      "bascule:server.swapMiB: got 100000; allowed: a whole number from 0 (none) to 65536, far more than helps. Set it: pulumi config set --path 'bascule:server.swapMiB' 1024",
+    ],
+  ],
+  [
+    "a journal of no size",
+    changed("bascule:server", { journalMiB: 0 }),
+    [
+      "bascule:server.journalMiB: got 0; allowed: a whole number from 64 (a day of a quiet server) to 16384. Set it: pulumi config set --path 'bascule:server.journalMiB' 1024",
+    ],
+  ],
+  [
+    "a reboot at no time of the day",
+    changed("bascule:server", { rebootAt: "4:30" }),
+    [
+      "bascule:server.rebootAt: got \"4:30\"; allowed: a time of the day in UTC, such as 04:30. Set it: pulumi config set --path 'bascule:server.rebootAt' 04:30",
+    ],
+  ],
+  [
     "root as the account",
     changed("bascule:access", { user: "root" }),
     [
