@@ -52,7 +52,9 @@ class Database:
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": "/", "LANG": "C.UTF-8",
             "PGHOST": config["host"], "PGPORT": str(config["port"]), "PGDATABASE": config["database"], "PGUSER": config["role"],
             "PGPASSWORD": password, "PGSSLMODE": config["sslmode"], "PGCONNECT_TIMEOUT": "10", "PGAPPNAME": "bascule migrations",
-            "PGOPTIONS": "--client-min-messages=warning --lock-timeout=60s",
+            # The role's own limits are for the application's requests; an index may take an hour.
+            "PGOPTIONS": "--client-min-messages=warning --lock-timeout=60s --statement-timeout=0"
+            " --idle-in-transaction-session-timeout=0",
         }
         argv = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
         self.child = subprocess.Popen(

@@ -50,7 +50,14 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
       // PgBouncer runs as postgres.
       owned(`${folder}/pg_ident.conf`, `pgbouncer postgres ${poolAuthRole}\n`, "0640"),
       { path: `/etc/systemd/system/${unit}.d/bascule.conf`, content: unitDropIn() },
-      { path: "/etc/bascule/postgres/admin.sql", content: adminSql(spec), mode: "0600", secret: true },
+      { path: "/etc/bascule/postgres/admin.sql", content: adminSql(spec) },
+      // By itself, because hostctl withholds every word of a secret file from what it says.
+      {
+        path: "/etc/bascule/postgres/admin-secret",
+        content: `${scramSecret(spec.adminUser, spec.adminPassword)}\n`,
+        mode: "0600",
+        secret: true,
+      },
       { path: "/etc/bascule/postgres/guarded", content: guarded(settings) },
       ...["cluster", "validate", "admin", "repair", "probe"].map((name) => script(`./${name}.sh`, name)),
       script("../self-signed.sh", "self-signed"),
@@ -237,7 +244,5 @@ function hostBasedAccess(spec: PostgresSpec): string {
 }
 
 function adminSql(spec: PostgresSpec): string {
-  return template(new URL("./admin.sql", import.meta.url))
-    .replaceAll("@USER@", spec.adminUser)
-    .replaceAll("@SECRET@", scramSecret(spec.adminUser, spec.adminPassword));
+  return template(new URL("./admin.sql", import.meta.url)).replaceAll("@USER@", spec.adminUser);
 }

@@ -53,7 +53,11 @@ interface Instance {
 
 const scripts = "/usr/local/lib/bascule/redis";
 
-/** Valkey or Redis on loopback, append-only file synced every second: a cache, and a queue where asked. */
+/**
+ * Valkey or Redis on loopback, append-only file synced every second: a cache, and a queue where asked. Both warn at their start that
+ * vm.overcommit_memory is not 1. It stays at the kernel's 0, which refuses the fork that rewrites the file only where the copy alone
+ * is larger than all memory: the budget sees to that, and PostgreSQL on the same server is better off without 1.
+ */
 export function renderRedis(spec: RedisSpec): Bundle {
   refuseBadSpec(spec);
   const engine = traits[spec.image].cache;
