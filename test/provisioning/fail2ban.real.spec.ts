@@ -36,9 +36,10 @@ describe("fail2ban", function () {
         assert.equal(code, 0, JSON.stringify(body));
         return JSON.stringify(body);
       };
+      // A ban in the middle of a login leaves the guesser hanging.
       const guess = (times: number) =>
         neighbour.asRoot(
-          `for _ in $(seq ${times}); do ssh -o BatchMode=yes -o ConnectTimeout=5 -o StrictHostKeyChecking=no ` +
+          `for _ in $(seq ${times}); do timeout 8 ssh -o BatchMode=yes -o ConnectTimeout=5 -o StrictHostKeyChecking=no ` +
             `-o UserKnownHostsFile=/dev/null admin@${server.address} true 2>/dev/null || true; done`,
         );
       const banned = async (jail: string) => {

@@ -4,6 +4,7 @@ import type { Bundle } from "../../provisioning/bundle.ts";
 import { cloudflareRanges } from "../../provisioning/cloudflare-ranges.ts";
 import { renderFirewall } from "../../provisioning/firewall/render.ts";
 import { type Admission, openings } from "../../provisioning/firewall/rules.ts";
+import { renderHostctl } from "../../provisioning/hostctl/render.ts";
 import { listen, manyPorts, scan, servicePorts } from "./scan.ts";
 import { startServer, type TestServer } from "./server.ts";
 import { admission } from "./specs.ts";
@@ -74,8 +75,29 @@ describe("firewall: the server's own packet filter", function () {
       };
       const probe = () => server.asRoot("/usr/local/lib/bascule/firewall/probe");
 
+      /** Rules for an operator who works from somewhere else: nobody can log in to confirm them. */
+      const lockOut = async () => {
+        const { code, body } = await server.apply({
+          ...bundle({ adminCidrs: ["192.0.2.7/32"] }),
+          guardSeconds: 10,
+        });
+        assert.deepEqual([code, body.result, body.confirm], [0, "changed", "needed"], JSON.stringify(body));
+        await assert.rejects(server.hostctl("facts"), /timed out/);
+      };
+      const untilIn = async () => {
+        for (const end = Date.now() + 60_000; ; await sleep(500)) {
+          try {
+            return await server.hostctl("facts");
+          } catch (error) {
+            if (Date.now() > end) throw error;
+          }
+        }
+      };
+
       before(async () => {
         server = await startServer({ image });
+        const { code, body } = await server.apply(renderHostctl());
+        assert.equal(code, 0, JSON.stringify(body));
         const busy = servicePorts.filter((port) => port !== 22);
         await listen(server, ["0.0.0.0"], busy);
         await server.asRoot(ipv6Neighbour);
@@ -85,6 +107,13 @@ describe("firewall: the server's own packet filter", function () {
       after(() => server?.remove());
 
       it("is needed: without it a neighbour reaches all that listens", async () => {
+        assert.deepEqual(await scan(neighbour, server.address, servicePorts), servicePorts);
+      });
+
+      it("is taken back when its very first rules lock the operator out", async () => {
+        await lockOut();
+        await untilIn();
+        assert.doesNotMatch(await server.asRoot("nft list tables"), /bascule/);
         assert.deepEqual(await scan(neighbour, server.address, servicePorts), servicePorts);
       });
 
@@ -141,6 +170,14 @@ describe("firewall: the server's own packet filter", function () {
         assert.deepEqual(await scan(neighbour, server.address, servicePorts), [80, 443, 5432]);
         await settled(bundle());
         assert.deepEqual(await scan(neighbour, server.address, servicePorts), [80, 443]);
+      });
+
+      it("is put back as it was when later rules lock the operator out", async () => {
+        const before = await server.asRoot("nft --stateless list table inet bascule");
+        await lockOut();
+        await untilIn();
+        assert.equal(await server.asRoot("nft --stateless list table inet bascule"), before);
+        await probe();
       });
 
       it("is in force again after a reboot", async () => {

@@ -114,6 +114,9 @@ def undo(service: str, pending: Json) -> str:
     """Everything as it was before the swap; says what does not work even so. May itself be killed and done again."""
     previous, failed = load(service, state_of(service)["current"]), load(service, pending["release"])
     dirty = set(pending["dirty"])
+    # While their files are there: systemd stops a unit whose file is gone, but not by the ExecStop that stood in it.
+    if begun := [name for name, [active, *_] in pending["before"].items() if not active]:
+        units.systemctl("stop", *begun)
     files.restore(state_dir("saved", service, pending["saved"]))
     shutil.rmtree(state_dir("quarantine", pending["saved"]), ignore_errors=True)
     try:
@@ -128,8 +131,6 @@ def undo(service: str, pending: Json) -> str:
 def undo_units(bundles: list[Bundle], pending: Json, dirty: set[str]) -> None:
     before = {name: units.State(*values) for name, values in pending["before"].items()}
     now = units.states(list(before))
-    if idle := [name for name, state in before.items() if not state.active and now[name].active]:
-        units.systemctl("stop", *idle)
     if unasked := [name for name, state in before.items() if not state.enabled and now[name].enabled]:
         units.systemctl("disable", "--quiet", *unasked)
     if asked := [name for name, state in before.items() if state.enabled and not now[name].enabled]:
