@@ -21,9 +21,10 @@ export interface OpenLoopResult {
   p99: number;
 }
 
-/** Asks at a fixed rate until stopped. */
+/** Asks at a fixed rate until told to end; the result is there when the last answer is. */
 export function startOpenLoop({ address, host, ca, paths, rate }: OpenLoopOptions): {
-  stop(): Promise<OpenLoopResult>;
+  end(): void;
+  result: Promise<OpenLoopResult>;
 } {
   const dispatcher = new Agent({ connect: { ca, servername: host }, connections: 200 });
   const begun = performance.now();
@@ -63,16 +64,18 @@ export function startOpenLoop({ address, host, ca, paths, rate }: OpenLoopOption
       void asked.finally(() => open.delete(asked));
     }
   };
-  const running = schedule();
+  const summary = async (): Promise<OpenLoopResult> => {
+    await schedule();
+    await Promise.all(open);
+    await dispatcher.close();
+    latencies.sort((a, b) => a - b);
+    return { requests, failed, reasons, p99: Math.round(latencies[Math.floor(latencies.length * 0.99)] ?? 0) };
+  };
 
   return {
-    async stop() {
+    end: () => {
       going = false;
-      await running;
-      await Promise.all(open);
-      await dispatcher.close();
-      latencies.sort((a, b) => a - b);
-      return { requests, failed, reasons, p99: Math.round(latencies[Math.floor(latencies.length * 0.99)] ?? 0) };
     },
+    result: summary(),
   };
 }

@@ -31,24 +31,33 @@ function measure(choice: Choice, say: Say): Promise<Record<string, Figure>> {
       path.slice(place.project.length + 1),
     ]);
     const load = await startLoad(scene);
-    const releaseSeconds = await timed(() => journey.stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say));
-    const migrations = listSchema.parse(JSON.parse(await verb(scene, choice, ["release", "migrations"], say)));
-    const rollbackSeconds = await rollBack(scene, choice, say);
-    await pause(SETTLE_MS);
-    const { requests, failed, p99, reasons } = await load.stop();
+    const there = await thereAndBack(scene, choice, say).finally(() => {
+      // Also after an error: it would go on asking for ever, and keep this process.
+      load.end();
+    });
+    const { requests, failed, p99, reasons } = await load.result;
     for (const reason of reasons) say(`failed: ${reason}`);
     await journey.stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say);
     const changesAfterwards = await changesOfLastUpdate(journey.stack);
     return {
       requests: { value: requests, unit: "requests" },
       failed: { value: failed, unit: "requests" },
-      rollbackSeconds: seconds(rollbackSeconds),
-      releaseSeconds: seconds(releaseSeconds),
+      rollbackSeconds: seconds(there.rollbackSeconds),
+      releaseSeconds: seconds(there.releaseSeconds),
       p99: { value: p99, unit: "ms" },
-      migrations: { value: migrations.applied.length, unit: "applied" },
+      migrations: { value: there.migrations, unit: "applied" },
       changesAfterwards: { value: changesAfterwards, unit: "resources" },
     };
   });
+}
+
+async function thereAndBack(scene: Scene, choice: Choice, say: Say) {
+  const { stack } = scene.journey;
+  const releaseSeconds = await timed(() => stack.pulumi(["up", "--yes", "--skip-preview"], undefined, say));
+  const migrations = listSchema.parse(JSON.parse(await verb(scene, choice, ["release", "migrations"], say)));
+  const rollbackSeconds = await rollBack(scene, choice, say);
+  await pause(SETTLE_MS);
+  return { releaseSeconds, rollbackSeconds, migrations: migrations.applied.length };
 }
 
 async function startLoad({ journey }: Scene) {
