@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { renderAccess } from "../../provisioning/access/render.ts";
 import { renderApp } from "../../provisioning/app/render.ts";
 import { renderBase } from "../../provisioning/base/render.ts";
 import type { Bundle } from "../../provisioning/bundle.ts";

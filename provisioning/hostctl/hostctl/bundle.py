@@ -109,7 +109,8 @@ def parse(text: bytes) -> Bundle:
     if wrong := list(mistakes(bundle)):
         raise Failure("bundle", "; ".join(wrong))
     # A drop-in that nobody applied overrides what was: the folders of the units are exclusive without a word.
-    return bundle._replace(exclusive={**{folder: [] for unit in bundle.units for folder in drop_ins(unit.name)}, **bundle.exclusive})
+    beside: dict[str, list[str]] = {folder: [] for unit in bundle.units for folder in drop_ins(unit.name)}
+    return bundle._replace(exclusive={**beside, **bundle.exclusive})
 
 
 def drop_ins(name: str) -> list[str]:
