@@ -15,7 +15,7 @@ import { renderPostgres } from "../../provisioning/postgres/render.ts";
 import { renderRedis } from "../../provisioning/redis/render.ts";
 import { uploadNode, uploadRelease } from "./release.ts";
 import type { TestServer } from "./server.ts";
-import { admission, app, base, canary, nginx, pgbouncer, postgres, redis } from "./specs.ts";
+import { access, admission, app, base, canary, nginx, pgbouncer, postgres, redis } from "./specs.ts";
 
 const program = `import { createServer } from "node:http";
 const server = createServer((request, response) => response.end("ok"));
@@ -35,6 +35,9 @@ export async function furnish(server: TestServer, image: Image): Promise<void> {
   const operator = server.address.replace(/\d+$/, (last) => `${Number(last) - 1}/32`);
   await apply(renderHostctl());
   await apply(renderBase({ ...base, image, packages }));
+  // Who comes in is who came in until now.
+  const authorizedKeys = (await server.asRoot("cat /home/deploy/.ssh/authorized_keys")).trim().split("\n");
+  await apply(renderAccess({ ...access, image, authorizedKeys }));
   await apply(renderFirewall({ image, openings: openings({ ...admission, adminCidrs: [operator] }) }));
   await apply(renderPostgres({ ...postgres, image, memoryMiB: 1024 }));
   await server.asRoot(`runuser -u postgres -- createdb ${pgbouncer.database}`);
