@@ -39,7 +39,12 @@ const tamperings: [what: string, how: string, told: RegExp, back: string][] = [
     /SystemMaxUse is '99G'/,
     "rm /etc/systemd/journald.conf.d/zz.conf",
   ],
-  ["a job of cron", "echo '* * * * * root true' >/etc/cron.d/miner", /\/etc\/cron.d\/miner/, "rm /etc/cron.d/miner"],
+  [
+    "a job of cron",
+    "mkdir -p /etc/cron.d; echo '* * * * * root true' >/etc/cron.d/miner",
+    /\/etc\/cron.d\/miner/,
+    "rm /etc/cron.d/miner",
+  ],
 ];
 
 describe("base: what every server is", function () {
@@ -95,7 +100,7 @@ describe("base: what every server is", function () {
       }
 
       it("moves a job of cron out of the way", async () => {
-        await server.asRoot("echo '* * * * * root true' >/etc/cron.d/miner");
+        await server.asRoot("mkdir -p /etc/cron.d; echo '* * * * * root true' >/etc/cron.d/miner");
         const { code, body } = await server.apply(bundle);
         assert.equal(code, 0, JSON.stringify(body));
         assert.equal(await server.asRoot("ls /etc/cron.d | grep miner || true"), "");
