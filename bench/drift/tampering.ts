@@ -227,7 +227,13 @@ function filter(): Tampering[] {
       script: "nft insert rule inet bascule input tcp dport 9999 accept",
       seen: /^probe /,
     },
-    { name: "the packet filter emptied", service: "firewall", script: "nft flush table inet bascule", seen: /^probe / },
+    {
+      name: "the packet filter let through",
+      service: "firewall",
+      // Emptied alone it would drop all, and nobody could ask any more.
+      script: "nft add chain inet bascule input '{ policy accept; }'; nft flush chain inet bascule input",
+      seen: /^probe /,
+    },
     { name: "the packet filter gone", service: "firewall", script: "nft delete table inet bascule", seen: /^probe / },
     {
       name: "the rules for the next boot",
