@@ -126,9 +126,11 @@ function unitFile(): string {
     Unit: { After: "bascule-firewall.service" },
     Service: {
       StateDirectory: "fail2ban",
+      // Nginx's log is www-data's and readable for this group: without the capability, root is nobody special there.
+      SupplementaryGroups: "adm",
       ...sandbox({
-        // To change the packet filter, and to read logs that are not root's.
-        capabilities: ["CAP_NET_ADMIN", "CAP_DAC_READ_SEARCH"],
+        // To change the packet filter, and nothing else.
+        capabilities: ["CAP_NET_ADMIN"],
         network: "netlink",
       }),
     },
