@@ -263,7 +263,12 @@ function access(): Tampering[] {
   const sshd = "/etc/ssh/sshd_config.d/00-aaa.conf";
   return [
     account("a user", "useradd -M mallory", "userdel mallory", /account mallory/),
-    account("a second root", "useradd -M -o -u 0 toor", "sed -i /^toor:/d /etc/passwd /etc/shadow", /account toor/),
+    account(
+      "a second root",
+      "useradd -M -o -u 0 toor",
+      "sed -i /^toor:/d /etc/passwd /etc/shadow /etc/group /etc/gshadow",
+      /account toor/,
+    ),
     account(
       "a member of a group as good as root",
       "gpasswd -a www-data shadow",

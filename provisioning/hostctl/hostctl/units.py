@@ -125,6 +125,8 @@ def bring_up(bundle: Bundle, before: dict[str, State], verbs: dict[str, str]) ->
     enable = [unit.name for unit in bundle.units if unit.enabled and not before[unit.name].enabled]
     disable = [unit.name for unit in bundle.units if not unit.enabled and before[unit.name].enabled]
     stopped = [unit.name for unit in bundle.units if not before[unit.name].active]
+    if masked := [unit.name for unit in bundle.units if before[unit.name].masked]:
+        demand("unmask", *masked)
     if stopped:
         systemctl("reset-failed", *stopped)
     for words, names in ((["enable", "--quiet"], enable), (["disable", "--quiet"], disable), (["start"], stopped)):
