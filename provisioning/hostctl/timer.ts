@@ -22,10 +22,10 @@ function service(): string {
   return ini({
     Unit: { Description: "Compare this host with what was applied to it" },
     Service: {
-      // It reads what belongs to root and to the services, asks services as their own users, and lists the packet filter's rules:
-      // four capabilities and nothing to write but its one file.
+      // It reads what belongs to root and to the services, asks services by their sockets and as their own users, and lists the packet
+      // filter's rules: four capabilities and nothing to write but its one file. (To override permissions, as a socket is written to.)
       ...sandbox({
-        capabilities: ["CAP_DAC_READ_SEARCH", "CAP_NET_ADMIN", "CAP_SETGID", "CAP_SETUID"],
+        capabilities: ["CAP_DAC_OVERRIDE", "CAP_NET_ADMIN", "CAP_SETGID", "CAP_SETUID"],
         changesUser: true,
       }),
       ExecStart: `${script} /var/lib/${collected}/bascule.prom`,
