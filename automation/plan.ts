@@ -16,6 +16,12 @@ export interface Part {
 
 const TRAFFIC: Part = { tokens: ["bascule:edge:Traffic"], words: "traffic" };
 
+/**
+ * The engine hands the whole configuration to the provider of dynamic resources, so that a change of any setting updates it: an echo
+ * of what was set, and nothing outside of the state changes.
+ */
+const CONFIGURATION_ECHO = /::pulumi:providers:pulumi-nodejs::default(_[\w.]+)?$/;
+
 const planSchema = z.looseObject({
   resourcePlans: z.record(z.string(), z.looseObject({ steps: z.array(z.string()).nullish() })),
 });
@@ -25,7 +31,7 @@ export function plannedChanges(planFile: string): PlannedChange[] {
   const plan = planSchema.parse(JSON.parse(readFileSync(planFile, "utf8")));
   return Object.entries(plan.resourcePlans)
     .map(([urn, { steps }]) => ({ urn, steps: (steps ?? []).filter((step) => !QUIET.has(step)) }))
-    .filter(({ steps }) => steps.length > 0)
+    .filter(({ urn, steps }) => steps.some((step) => step !== "update" || !CONFIGURATION_ECHO.test(urn)))
     .sort((a, b) => a.urn.localeCompare(b.urn));
 }
 

@@ -23,6 +23,16 @@ describe("what a plan changes", () => {
     assert.deepEqual(objections(changes), []);
   });
 
+  it("leaves out the provider that only carries the settings, and nothing but its update", () => {
+    const echo = "urn:pulumi:local::bascule::pulumi:providers:pulumi-nodejs::default";
+    assert.deepEqual(plannedChanges(plan({ [echo]: ["update"], [BALANCER]: ["update"] })), [
+      { urn: BALANCER, steps: ["update"] },
+    ]);
+    assert.deepEqual(objections(plannedChanges(plan({ [echo]: ["replace"] }))), [`would replace ${echo}`]);
+    const other = echo.replace("pulumi-nodejs", "hcloud");
+    assert.equal(objections(plannedChanges(plan({ [other]: ["update"] }))).length, 1);
+  });
+
   it("refuses a replaced server and names its URN", () => {
     const changes = plannedChanges(
       plan({ [SERVER]: ["create-replacement", "replace", "delete-replaced"], [BALANCER]: ["update"] }),
