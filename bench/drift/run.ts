@@ -45,14 +45,20 @@ function rounds(list: Tampering[]): Tampering[][] {
 }
 
 async function tamperRound(victim: Victim, round: Tampering[]): Promise<Outcome[]> {
-  for (const { script } of round) await victim.asRoot(script);
+  const failures = new Map<Tampering, string>();
+  for (const one of round) {
+    await victim.asRoot(one.script).catch((error: unknown) => failures.set(one, String(error).slice(0, 500)));
+  }
   const before = await checked(victim);
   const drift = differences(before);
   const answer = await repaired(victim, before);
-  for (const { refused } of round) if (refused) await victim.asRoot(refused.undo);
+  for (const { refused } of round) if (refused) await victim.asRoot(`${refused.undo} || true`);
   const left = differences(await checked(victim));
   const of = (service: string, all: Difference[]) => all.filter((one) => one.service === service);
-  return round.map(({ name, service, seen, refused }) => {
+  return round.map((one) => {
+    const { name, service, seen, refused } = one;
+    const failure = failures.get(one);
+    if (failure !== undefined) return { name, found: false, repaired: false, said: `nothing was done: ${failure}` };
     const found = of(service, drift).some(({ text }) => seen.test(text));
     const repaired = of(service, left).length === 0 && (refused === undefined || refused.reason.test(answer));
     const said = `seen: ${told(of(service, drift))}; left: ${told(of(service, left))}; ${answer}`;

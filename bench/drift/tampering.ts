@@ -163,8 +163,8 @@ function units(cache: string): Tampering[] {
     },
     {
       name: "the sandbox of a service of the distribution",
-      service: "redis",
-      script: `rm /etc/systemd/system/${cache}-server.service.d/bascule.conf; systemctl daemon-reload`,
+      service: "pgbouncer",
+      script: "rm /etc/systemd/system/pgbouncer.service.d/bascule.conf; systemctl daemon-reload",
       seen: /^file \S+bascule\.conf existence/,
     },
     {
