@@ -153,8 +153,11 @@ export function keptReleases(
   return [...kept.values()];
 }
 
-/** What is known of the server as a whole names the application's bundle too. */
-const PART = { tokens: ["bascule:app:App", "pulumi-nodejs:bascule:HostState"], words: "the application" };
+/** What is known of the server as a whole names the application's bundle too, and comes from a provider of its own. */
+export const PART = {
+  tokens: ["bascule:app:App", "pulumi-nodejs:dynamic/bascule:HostState", "pulumi:providers:pulumi-nodejs"],
+  words: "the application",
+};
 
 /** Never fails: the release runs already, and why the state does not say so is for the operator to read. */
 export async function recordRelease(session: Session, interruption: Interruption, report: Report): Promise<boolean> {

@@ -83,7 +83,8 @@ async function rollBack(scene: Scene, choice: Choice, say: Say): Promise<number>
     if (/restarting the instances .*: done/.test(line)) served = performance.now();
     say(line);
   });
-  if (!rollbackSchema.parse(JSON.parse(answer)).recorded) throw new Error("the rollback is not in the stack's state");
+  const { recorded } = rollbackSchema.parse(JSON.parse(answer));
+  if (!recorded) throw new Error("the rollback is not in the stack's state");
   return Math.round((served - begun) / 100) / 10;
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { objections } from "../../automation/plan.ts";
-import { chooseRelease, type KeptRelease, keptReleases } from "../../automation/release.ts";
+import { chooseRelease, type KeptRelease, keptReleases, PART } from "../../automation/release.ts";
 import { parseSchemaState, schemaJob } from "../../migration/schema/job.ts";
 
 const hash = (digit: string) => digit.repeat(64);
@@ -58,12 +58,17 @@ describe("releases: which one to go back to", () => {
 
   it("is recorded by an update of the application alone", () => {
     const urn = (chain: string) => `urn:pulumi:prod::bascule::bascule:topology:SingleVps$${chain}::x`;
-    const part = { tokens: ["bascule:app:App"], words: "the application" };
     const service = urn("bascule:app:App$bascule:compute:HostService$command:remote:Command");
     const other = urn("bascule:cache:Redis$bascule:compute:HostService$command:remote:Command");
+    // As an engine named them in the plan of a rollback.
+    const recorded = [
+      service,
+      urn("pulumi-nodejs:dynamic/bascule:HostState"),
+      "urn:pulumi:prod::bascule::pulumi:providers:pulumi-nodejs::default",
+    ];
     const update = (name: string) => ({ urn: name, steps: ["update"] });
-    assert.deepEqual(objections([update(service)], part), []);
-    assert.deepEqual(objections([update(other)], part), [`would update ${other}, which is not the application`]);
+    assert.deepEqual(objections(recorded.map(update), PART), []);
+    assert.deepEqual(objections([update(other)], PART), [`would update ${other}, which is not the application`]);
   });
 });
 
