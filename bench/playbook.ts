@@ -7,9 +7,9 @@ export type PlaybookFiles = Record<string, string | Buffer>;
 
 type Task = Record<string, unknown>;
 
-/** Folders that are there on every Debian server. */
+/** Folders that are there on every Debian server with sshd, sudo and apt. */
 const STANDING =
-  /^\/(etc|srv|usr\/local\/(lib|sbin|bin)|etc\/(systemd\/system|sysctl\.d|sysusers\.d|cron\.d|ssh|sudoers\.d|apt\/apt\.conf\.d))$/;
+  /^\/(etc|srv|usr\/local\/(lib|sbin|bin)|etc\/(systemd\/system|ssh|ssh\/sshd_config\.d|sudoers\.d|apt\/apt\.conf\.d))$/;
 const UNIT_FILES = /^\/etc\/systemd\/system\//;
 
 /**
