@@ -37,7 +37,9 @@ describe("hostctl on a server", function () {
   let node: AppSpec["node"];
   const state = process.env.XDG_STATE_HOME;
   const ownState = mkdtempSync(join(tmpdir(), "bascule-state-"));
-  const site = renderNginx(nginx);
+  // The watchers are one visitor each, and busier than any.
+  const web = { ...nginx, rate: { perSecond: 100_000, burst: 1_000_000 } };
+  const site = renderNginx(web);
   const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
   const ask = (path: string) =>
     fetch(`https://${server.address}${path}`, { dispatcher: anyCertificate, signal: AbortSignal.timeout(5000) });
@@ -128,7 +130,7 @@ describe("hostctl on a server", function () {
 
   it("finds that a port is taken, which nginx only logs, and goes back", async () => {
     await server.asRoot("systemd-run --quiet --unit squatter python3 -m http.server --bind 127.0.0.1 8077; sleep 0.5");
-    const clash = rewritten(renderNginx({ ...nginx, clientMaxBodyMiB: 11 }), "/etc/nginx/nginx.conf", (text) =>
+    const clash = rewritten(renderNginx({ ...web, clientMaxBodyMiB: 11 }), "/etc/nginx/nginx.conf", (text) =>
       text.replace("listen 80 default_server;", "listen 80 default_server;\n    listen 8077;"),
     );
     const impatient = { ...clash, probes: clash.probes.map((probe) => ({ ...probe, timeout: 3 })) };
@@ -142,7 +144,7 @@ describe("hostctl on a server", function () {
   });
 
   it("goes back when a probe fails after the reload", async () => {
-    const other = renderNginx({ ...nginx, side: "blue" });
+    const other = renderNginx({ ...web, side: "blue" });
     const unwell = { ...other, probes: [{ name: "never", argv: ["false"], timeout: 1 }] };
     await watched("/", async () => {
       const { code, body } = await server.apply(unwell);
