@@ -11,16 +11,22 @@ export interface Outcome {
 
 const closing = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/;
 
+/** Files that one Mocha runs one after the other, and what its environment has beside ours. */
+export interface Lane {
+  files: string[];
+  env?: Record<string, string>;
+}
+
 /**
  * Runs Mocha once per lane, side by side: servers spend much of their time waiting, and a second core would wait with them. The
  * first lane is shown as it goes; what the others print follows whole, so that no line of one stands between lines of another.
  */
-export async function runLanes(lanes: string[][], mocha: string, cwd: string): Promise<Outcome> {
-  const [first, ...others] = lanes.filter((files) => files.length > 0);
+export async function runLanes(lanes: Lane[], mocha: string, cwd: string): Promise<Outcome> {
+  const [first, ...others] = lanes.filter(({ files }) => files.length > 0);
   if (first === undefined)
     throw new Error("no test file has such a name; npm test -- test/settings runs those of one folder");
   const held = others.map(() => [] as string[]);
-  const running = others.map((files, index) => runLane(files, mocha, cwd, (line) => held[index]?.push(line)));
+  const running = others.map((lane, index) => runLane(lane, mocha, cwd, (line) => held[index]?.push(line)));
   const outcomes = [await runLane(first, mocha, cwd, (line) => console.log(line))];
   for (const [index, lane] of running.entries()) {
     outcomes.push(await lane);
@@ -34,9 +40,18 @@ export async function runLanes(lanes: string[][], mocha: string, cwd: string): P
   }));
 }
 
-async function runLane(files: string[], mocha: string, cwd: string, print: (line: string) => void): Promise<Outcome> {
+async function runLane(
+  { files, env }: Lane,
+  mocha: string,
+  cwd: string,
+  print: (line: string) => void,
+): Promise<Outcome> {
   const color = process.stdout.isTTY ? ["--color"] : [];
-  const child = spawn(process.execPath, [mocha, ...color, ...files], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [mocha, ...color, ...files], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const outcome: Outcome = { passed: 0, failed: 0, skipped: 0, code: 1 };
   let closed = false;
   const read = (line: string) => {
