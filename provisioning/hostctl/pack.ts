@@ -1,22 +1,26 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 
+const packages = ["hostctl", "jobs"];
 const shebang = "#!/usr/bin/python3 -I\n";
 
 /** hostctl as one executable file: its modules in a zip archive that Python runs, the same bytes on every machine. Base64. */
 export function packHostctl(): string {
-  const folder = new URL("./hostctl/", import.meta.url);
-  const modules = readdirSync(folder).filter((name) => name.endsWith(".py"));
-  const entries = [
-    { name: "__main__.py", content: codeOf(new URL("./__main__.py", import.meta.url)) },
-    ...modules.sort().map((name) => ({ name: `hostctl/${name}`, content: codeOf(new URL(name, folder)) })),
-  ];
+  const modules = packages.flatMap((name) => modulesOf(name));
+  const entries = ["__main__.py", ...modules].map((name) => ({ name, content: codeOf(name) }));
   return Buffer.concat([Buffer.from(shebang), zip(entries, shebang.length)]).toString("base64");
 }
 
-/** Without comments, docstrings and empty lines: user data has little room, and they are a fifth of it. */
-function codeOf(file: URL): Buffer {
-  return Buffer.from(readFileSync(file, "utf8").replace(/^\s*("""[^"\n]*"""|#.*)?\n/gm, ""));
+/** The modules of one of hostctl's Python packages, as the archive names them. */
+export function modulesOf(name: string): string[] {
+  const files = readdirSync(new URL(`./${name}/`, import.meta.url)).filter((file) => file.endsWith(".py"));
+  return files.sort().map((file) => `${name}/${file}`);
+}
+
+/** A module without comments, docstrings and empty lines: user data has little room, and they are a fifth of it. */
+export function codeOf(module: string): Buffer {
+  const text = readFileSync(new URL(module, import.meta.url), "utf8");
+  return Buffer.from(text.replace(/^\s*("""[^"\n]*"""|#.*)?\n/gm, ""));
 }
 
 interface Entry {

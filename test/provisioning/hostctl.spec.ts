@@ -2,14 +2,24 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { codeOf, modulesOf } from "../../provisioning/hostctl/pack.ts";
+
+function linesOf(text: Buffer): string[] {
+  return text.toString().trimEnd().split("\n");
+}
 
 describe("hostctl", () => {
-  it("does not grow past 1,650 lines, when 1,000 are wanted", () => {
-    const folder = new URL("../../provisioning/hostctl/", import.meta.url);
-    const modules = readdirSync(new URL("hostctl/", folder)).filter((name) => name.endsWith(".py"));
-    const files = ["__main__.py", ...modules.map((name) => `hostctl/${name}`)];
-    const lines = files.flatMap((name) => readFileSync(new URL(name, folder), "utf8").trimEnd().split("\n"));
-    assert.ok(lines.length <= 1650, `${lines.length} lines`);
+  // What a line of code is, is what travels: neither an empty line nor a comment nor a docstring. `job` is a package of its own.
+  it("converges in fewer than 1,110 lines of code, when 1,000 are wanted", () => {
+    const lines = ["__main__.py", ...modulesOf("hostctl")].flatMap((name) => linesOf(codeOf(name)));
+    assert.ok(lines.length < 1110, `${lines.length} lines`);
+    assert.ok(lines.includes("def main(argv: list[str]) -> int:"), "it counts");
+  });
+
+  it("has no line of more than 130 characters", () => {
+    const sources = new URL("../../provisioning/hostctl/", import.meta.url);
+    const names = ["__main__.py", ...modulesOf("hostctl"), ...modulesOf("jobs")];
+    const lines = names.flatMap((name) => linesOf(readFileSync(new URL(name, sources))));
     assert.deepEqual(
       lines.filter((line) => line.length > 130),
       [],

@@ -7,6 +7,8 @@ import sys
 import syslog
 from typing import Any
 
+import jobs.cli
+
 from . import apply, check
 from .system import Failure, Json
 
@@ -33,24 +35,8 @@ def parser() -> argparse.ArgumentParser:
         one = verbs.add_parser(name, help=words)
         for option, settings in options.items():
             one.add_argument(option, **settings)
-    job = verbs.add_parser("job", help="long work").add_subparsers(dest="job", required=True)
-    for name in ("start", "status", "wait", "stop", "ended"):
-        one = job.add_parser(name)
-        one.add_argument("--name", required=True)
-        one.add_argument("--seconds", type=float, default=60.0)
-    job.add_parser("list")
+    jobs.cli.describe(verbs.add_parser("job", help="long work that goes on when the session ends"))
     return top
-
-
-def job(options: argparse.Namespace) -> Json:
-    from . import jobs
-    if options.job == "start":
-        return jobs.start(options.name, sys.stdin.buffer.read())
-    if options.job == "wait":
-        return jobs.wait(options.name, options.seconds)
-    if options.job == "list":
-        return jobs.listing()
-    return {"status": jobs.status, "stop": jobs.stop, "ended": jobs.ended}[options.job](options.name) or {}
 
 
 def dispatch(options: argparse.Namespace) -> tuple[int, Json]:
@@ -59,11 +45,12 @@ def dispatch(options: argparse.Namespace) -> tuple[int, Json]:
         return apply.apply(options.service, options.hash, sys.stdin.buffer.read(), options.restart_now)
     if options.verb == "check":
         return check.check(options.service)
+    if options.verb == "facts":
+        return 0, check.facts()
+    if options.verb == "list":
+        return 0, {**check.listing(), **jobs.job.listing()}
     if options.verb == "job":
-        return 0, job(options)
-    if options.verb in ("facts", "list"):
-        from . import jobs
-        return 0, check.facts() if options.verb == "facts" else {**check.listing(), **jobs.listing()}
+        return 0, jobs.cli.answer(options)
     from . import settle
     if options.verb == "confirm":
         return settle.confirm(options.service, options.hash)

@@ -21,7 +21,6 @@ HERE = Path(__file__).resolve().parents[1]
 HOSTCTL = HERE.parents[1] / "provisioning" / "hostctl"
 sys.path.insert(0, str(HOSTCTL))
 import hostctl.cli  # noqa: E402
-import hostctl.jobs  # noqa: E402
 import hostctl.settle  # noqa: E402
 import hostctl.system  # noqa: E402
 

@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-
-from .system import Failure, at, environment, installed, read_json, run, state_dir, write_json, write_whole
+from hostctl.system import Failure, at, environment, installed, read_json, run, state_dir, write_json, write_whole
 
 TAIL = 20_000
 

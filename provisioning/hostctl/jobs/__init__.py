@@ -1,0 +1,1 @@
+"""Long work on a server, beside hostctl and apart from what it converges: `hostctl job`."""
