@@ -1,18 +1,10 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { exitOnSignals, type Interruption, trapSignals } from "./abort.ts";
-import { adopt } from "./adopt.ts";
-import { copy } from "./copy.ts";
-import { cutover } from "./cutover.ts";
-import { drift, driftTable } from "./drift.ts";
-import { asShell, forgetLocalStack, stackEnvironment } from "./env.ts";
 import { EXIT, type ExitCode, explain, OperatorError } from "./errors.ts";
 import type { PluginMode } from "./plugins.ts";
-import { listMigrations, listReleases, recordRelease, rollbackRelease } from "./release.ts";
 import { createReport, type Report } from "./report.ts";
-import { rollback } from "./rollback.ts";
-import { openSession, type Session } from "./session.ts";
-import { status } from "./status.ts";
+import type { Session } from "./session.ts";
 
 interface CommonOptions {
   stack: string;
@@ -21,6 +13,7 @@ interface CommonOptions {
   json?: boolean;
 }
 
+// Each verb loads what it needs when it is asked for: the engine's SDK alone takes as long as bringing a release back may.
 const program = new Command("bascule")
   .description("Move traffic and data between the old production (blue) and the new one (green), and back.")
   .showHelpAfterError("(add --help for the options and an example)");
@@ -63,6 +56,7 @@ async function operate<T>(
     letGo();
     return trapSignals(report.line);
   };
+  const { openSession } = await import("./session.ts");
   const session = await openSession({ ...options, cwd: resolve(options.cwd) }, report);
   try {
     const result = await run(session, report, interruption);
@@ -85,6 +79,7 @@ verb(
 )
   .option("--forget", "end the helpers of this stack and remove its state (local cloud only)", false)
   .action(async (options: CommonOptions & { forget: boolean }) => {
+    const { asShell, forgetLocalStack, stackEnvironment } = await import("./env.ts");
     const place = { ...options, cwd: resolve(options.cwd) };
     if (options.forget) return forgetLocalStack(place);
     const variables = await stackEnvironment(place, createReport(false));
@@ -95,7 +90,7 @@ verb("copy", "Copy blue's database into green's and compare every table.", "npx 
   .option("--jobs <n>", "tables copied at once", wholeNumber, 2)
   .option("--discard-green-writes", "overwrite rows that only green has", false)
   .action((options: CommonOptions & { jobs: number; discardGreenWrites: boolean }) =>
-    operate(options, (session, report) => copy(session, options, report)),
+    operate(options, async (session, report) => (await import("./copy.ts")).copy(session, options, report)),
   );
 
 verb(
@@ -112,9 +107,10 @@ verb(
   .option("--steps <weights>", "weights on the way, e.g. 10,50,100", (text) => text.split(",").map(Number))
   .option("-y, --yes", "do not ask", false)
   .action((options: CommonOptions & { steering?: "load-balancer" | "record"; steps?: number[]; yes: boolean }) =>
-    operate(options, (session, report, interruption) =>
-      cutover(session, { ...options, interruption: interruption() }, report),
-    ),
+    operate(options, async (session, report, interruption) => {
+      const { cutover } = await import("./cutover.ts");
+      return cutover(session, { ...options, interruption: interruption() }, report);
+    }),
   );
 
 verb(
@@ -122,17 +118,22 @@ verb(
   "Redeploy the traffic configuration from before the last cutover.",
   "npx bascule rollback --stack prod",
 ).action((options: CommonOptions) =>
-  operate(options, (session, report, interruption) => rollback(session, interruption(), report)),
+  operate(options, async (session, report, interruption) => {
+    const { rollback } = await import("./rollback.ts");
+    return rollback(session, interruption(), report);
+  }),
 );
 
 verb(
   "adopt",
   "Prepare steering 'record': lower the TTL and take over the A record that exists.",
   "npx bascule adopt --stack prod",
-).action((options: CommonOptions) => operate(options, (session, report) => adopt(session, report)));
+).action((options: CommonOptions) =>
+  operate(options, async (session, report) => (await import("./adopt.ts")).adopt(session, report)),
+);
 
 verb("status", "Show where traffic is and whether both sides could take it.", "npx bascule status --stack prod").action(
-  (options: CommonOptions) => operate(options, (session) => status(session)),
+  (options: CommonOptions) => operate(options, async (session) => (await import("./status.ts")).status(session)),
 );
 
 verb(
@@ -141,19 +142,20 @@ verb(
   "npx bascule drift --stack prod --service nginx",
 )
   .option("--service <name>", "only this service")
-  .action((options: CommonOptions & { service?: string }) =>
-    operate(options, (session, report) => drift(session, options.service, report), {
+  .action(async (options: CommonOptions & { service?: string }) => {
+    const { drift, driftTable } = await import("./drift.ts");
+    return operate(options, (session, report) => drift(session, options.service, report), {
       show: driftTable,
       code: ({ clean }) => (clean ? EXIT.done : EXIT.drift),
-    }),
-  );
+    });
+  });
 
 const release = program
   .command("release")
   .description("The application's releases: what green keeps, going back to one, what migrations they have.");
 
 verb("list", "List the releases green keeps.", "npx bascule release list --stack prod", release).action(
-  (options: CommonOptions) => operate(options, (session) => listReleases(session)),
+  (options: CommonOptions) => operate(options, async (session) => (await import("./release.ts")).listReleases(session)),
 );
 
 verb(
@@ -164,11 +166,13 @@ verb(
 )
   .option("--to <hash>", "a release of the list, at least its first 8 digits")
   .action(async (options: CommonOptions & { to?: string }) => {
+    const { recordRelease, rollbackRelease } = await import("./release.ts");
     const report = createReport(false);
     const place = { ...options, cwd: resolve(options.cwd) };
     const letGo = exitOnSignals(report.line);
     const record = async () => {
       letGo();
+      const { openSession } = await import("./session.ts");
       const session = await openSession(place, report);
       try {
         return await recordRelease(session, trapSignals(report.line), report);
@@ -186,7 +190,9 @@ verb(
   "List what is applied, what is pending, and what another release applied; changes nothing.",
   "npx bascule release migrations --stack prod",
   release,
-).action((options: CommonOptions) => operate(options, (session, report) => listMigrations(session, report)));
+).action((options: CommonOptions) =>
+  operate(options, async (session, report) => (await import("./release.ts")).listMigrations(session, report)),
+);
 
 function fail(error: unknown): void {
   const explained = explain(error, "");

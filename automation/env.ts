@@ -2,12 +2,13 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
+import { engineEnvironment, type SessionOptions } from "./environment.ts";
 import { OperatorError, refusal } from "./errors.ts";
 import { stackFolder } from "./folders.ts";
 import { holdForward } from "./forward.ts";
 import { endHelper, helperLives } from "./helper-process.ts";
 import type { Report } from "./report.ts";
-import { engineEnvironment, openStackSession, type SessionOptions } from "./session.ts";
+import { openStackSession } from "./session.ts";
 import { isLocal, openStackFile } from "./stack-file.ts";
 
 /** Seconds without a call after which the detached helpers of `bascule env` end by themselves. */

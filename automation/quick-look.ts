@@ -1,9 +1,9 @@
 import { execa } from "execa";
 import { z } from "zod";
+import { bareEnvironment, type SessionOptions } from "./environment.ts";
 import { OperatorError } from "./errors.ts";
 import { checkedOutputs, type StackOutputs } from "./outputs.ts";
 import type { Report } from "./report.ts";
-import { bareEnvironment, type SessionOptions } from "./session.ts";
 
 /** What it takes to reach green. */
 export interface QuickLook {

@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { parseSchemaState, type SchemaState, schemaJob } from "../migration/schema/job.ts";
 import type { Interruption } from "./abort.ts";
+import type { SessionOptions } from "./environment.ts";
 import { explain, OperatorError, refusal } from "./errors.ts";
 import { heldUpdate } from "./held-update.ts";
 import { connectHost, type Host, openHost, runJob } from "./host.ts";
 import { quickLook } from "./quick-look.ts";
 import type { Report } from "./report.ts";
-import type { Session, SessionOptions } from "./session.ts";
+import type { Session } from "./session.ts";
 import { openStackFile, type StackFile } from "./stack-file.ts";
 
 /** A release that is kept on green. */

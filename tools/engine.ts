@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { cacheDirectory, withLock } from "./cache.ts";
 import { buildEngine, findGo } from "./engine/build.ts";
-import { downloadEngine, RELEASES } from "./engine/download.ts";
 import { ENGINE_VERSION, fits } from "./engine/version.ts";
 import { findAll } from "./executables.ts";
 import { type Options, type Report, reason, step, ToolError } from "./report.ts";
@@ -60,6 +59,8 @@ async function versionOf(path: string): Promise<string | undefined> {
 }
 
 async function fetchEngine(report: Report, options: EngineOptions): Promise<Engine> {
+  // Loaded where it is needed only: a client for HTTP is much to load for every command that finds its engine.
+  const { downloadEngine, RELEASES } = await import("./engine/download.ts");
   let failure: string;
   try {
     return await step(report, `fetching the Pulumi engine ${ENGINE_VERSION}`, () =>
