@@ -175,7 +175,7 @@ verb(
       const { openSession } = await import("./session.ts");
       const session = await openSession(place, report);
       try {
-        return await recordRelease(session, trapSignals(report.line), report);
+        await recordRelease(session, trapSignals(report.line), report);
       } finally {
         session.close();
       }

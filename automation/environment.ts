@@ -31,8 +31,13 @@ export async function engineEnvironment(
   idleSeconds: number,
 ): Promise<EngineEnvironment> {
   const file = openStackFile(options.cwd, options.stack);
-  const { engine, variables } = await bareEnvironment(options, report);
-  const plugins = await choosePlugins(options.plugins, engine, variables.PATH ?? "");
+  const engine = await ensureEngine((line) => report.line(line));
+  const binaries = join(import.meta.dirname, "..", "node_modules", ".bin");
+  const variables = {
+    PATH: withDynamicPlugin([binaries, dirname(engine.path), process.env.PATH ?? ""].join(delimiter), engine),
+    ...stackVariables(options),
+  };
+  const plugins = await choosePlugins(options.plugins, engine.path, variables.PATH);
   report.line(
     plugins === "official"
       ? "plugins: official"
@@ -59,19 +64,12 @@ export async function engineEnvironment(
 }
 
 /** Enough to ask the engine what is in the stack and its file; to change anything takes plugins too. */
-export async function bareEnvironment(
-  options: SessionOptions,
-  report: Report,
-): Promise<{ engine: string; variables: Record<string, string> }> {
-  const engine = await ensureEngine((line) => report.line(line));
-  const binaries = join(import.meta.dirname, "..", "node_modules", ".bin");
-  const variables = {
-    PATH: withDynamicPlugin([binaries, dirname(engine.path), process.env.PATH ?? ""].join(delimiter), engine),
+export function stackVariables(options: SessionOptions): Record<string, string> {
+  return {
     PULUMI_STACK: options.stack,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     ...(isLocal(openStackFile(options.cwd, options.stack)) ? localVariables(options) : {}),
   };
-  return { engine: engine.path, variables };
 }
 
 /** Backend and passphrase of a local stack, unless the operator has chosen others. */

@@ -1,6 +1,7 @@
 import { execa } from "execa";
 import { z } from "zod";
-import { bareEnvironment, type SessionOptions } from "./environment.ts";
+import { engineAtHand, ensureEngine } from "../tools/engine.ts";
+import { type SessionOptions, stackVariables } from "./environment.ts";
 import { OperatorError } from "./errors.ts";
 import { checkedOutputs, type StackOutputs } from "./outputs.ts";
 import type { Report } from "./report.ts";
@@ -20,7 +21,8 @@ const configSchema = z.looseObject({
 
 /** Two questions to the engine at once, and no plugins: whoever brings a release back has no time for a whole session. */
 export async function quickLook(options: SessionOptions, report: Report): Promise<QuickLook> {
-  const { engine, variables } = await bareEnvironment(options, report);
+  const engine = (await engineAtHand()) ?? (await ensureEngine((line) => report.line(line))).path;
+  const variables = stackVariables(options);
   const ask = async (args: string[]): Promise<unknown> => {
     const all = [...args, "--json", "--stack", options.stack, "--non-interactive"];
     const { stdout, stderr, failed } = await execa(engine, all, { cwd: options.cwd, env: variables, reject: false });

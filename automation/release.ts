@@ -58,21 +58,23 @@ export async function listReleases(session: Session): Promise<ReleaseList> {
  * Brings a release back that green still has: its files are there, so it is a matter of restarting the instances one by one. The
  * database is not touched. First users, then papers: only when the release serves, the stack file gets it and an update, held to
  * the application, writes it into the state.
- * @param record does that, in a session of its own: opening one takes as long as the way back itself
+ * @param record does that, in a session of its own: opening one takes longer than the way back itself
  */
 export async function rollbackRelease(
   place: SessionOptions,
   to: string | undefined,
-  record: () => Promise<boolean>,
+  record: () => Promise<void>,
   report: Report,
 ): Promise<ReleaseRollback> {
   const file = openStackFile(place.cwd, place.stack);
-  const { outputs, sshPrivateKey, app } = await quickLook(place, report);
+  const { outputs, sshPrivateKey, app } = await report.step("asking the engine where green is", () =>
+    quickLook(place, report),
+  );
   const host = connectHost(outputs, sshPrivateKey);
   let target: KeptRelease;
   let from: string;
   try {
-    const kept = await keptOn(host, app);
+    const kept = await report.step("asking green what it keeps", () => keptOn(host, app));
     from = kept.find(({ runs }) => runs)?.release ?? "none";
     target = chooseRelease(kept, to, pinnedRelease(file), place.stack);
     await report.step(`restarting the instances with release ${target.release.slice(0, 16)}`, () =>
@@ -83,7 +85,20 @@ export async function rollbackRelease(
   }
   const seconds = report.seconds();
   file.set("bascule:app", "release", target.release);
-  return { from, to: target.release, seconds, recorded: await record() };
+  return { from, to: target.release, seconds, recorded: await recorded(record, place.stack, report) };
+}
+
+/** Never fails: the release runs already, and why the state does not say so is for the operator to read. */
+async function recorded(record: () => Promise<void>, stack: string, report: Report): Promise<boolean> {
+  try {
+    await record();
+    return true;
+  } catch (error) {
+    const reason = explain(error, stack);
+    const words = reason instanceof OperatorError ? `${reason.message}\n  next: ${reason.remedy}` : String(reason);
+    report.line(`the release runs and the stack file holds on to it, but the state does not say so yet: ${words}`);
+    return false;
+  }
 }
 
 /** The one that was asked for, or the one before. @throws OperatorError saying which there are */
@@ -160,20 +175,8 @@ export const PART = {
   words: "the application",
 };
 
-/** Never fails: the release runs already, and why the state does not say so is for the operator to read. */
-export async function recordRelease(session: Session, interruption: Interruption, report: Report): Promise<boolean> {
-  try {
-    const message = "bascule release rollback";
-    await heldUpdate(
-      session,
-      { message, interruption, part: PART, refused: "the stack has other changes too" },
-      report,
-    );
-    return true;
-  } catch (error) {
-    const reason = explain(error, session.stack.name);
-    const words = reason instanceof OperatorError ? `${reason.message}\n  next: ${reason.remedy}` : String(reason);
-    report.line(`the release runs and the stack file holds on to it, but the state does not say so yet: ${words}`);
-    return false;
-  }
+/** Writes what the stack file says of the release into the state. @throws OperatorError when that would change more */
+export async function recordRelease(session: Session, interruption: Interruption, report: Report): Promise<void> {
+  const message = "bascule release rollback";
+  await heldUpdate(session, { message, interruption, part: PART, refused: "the stack has other changes too" }, report);
 }

@@ -30,6 +30,12 @@ export async function ensureEngine(report: Report, options: EngineOptions = {}):
   );
 }
 
+/** Any engine that is here, unasked for its version: enough to ask it what a stack holds, by those who have no time. */
+export async function engineAtHand(): Promise<string | undefined> {
+  const [found] = await findAll("pulumi", [cachedEngine()]);
+  return found;
+}
+
 function cachedEngine(): string {
   return join(cacheDirectory(), "engine", ENGINE_VERSION);
 }
