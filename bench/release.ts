@@ -4,6 +4,7 @@ import { buildArtefact } from "../examples/girlycrea/app/build.ts";
 import { bascule } from "../examples/girlycrea/run/clearing.ts";
 import { STACK } from "../examples/girlycrea/run/place.ts";
 import { changesOfLastUpdate } from "../examples/girlycrea/run/stack.ts";
+import { victimOf } from "./drift/entry.ts";
 import { type Entry, type Figure, seconds } from "./figures.ts";
 import { startOpenLoop } from "./open-loop.ts";
 import { type Choice, type Say, type Scene, timed, withScene } from "./scene.ts";
@@ -12,7 +13,7 @@ const RATE = 100;
 /** Seconds of load before and after, so that the figures are not of the release alone. */
 const SETTLE_MS = 3_000;
 
-const rollbackSchema = z.object({ recorded: z.boolean() });
+const rollbackSchema = z.object({ to: z.string(), recorded: z.boolean() });
 const listSchema = z.object({ applied: z.array(z.string()) });
 const outputsSchema = z.looseObject({ serverAddress: z.string(), greenUrl: z.string() });
 
@@ -83,9 +84,21 @@ async function rollBack(scene: Scene, choice: Choice, say: Say): Promise<number>
     if (/restarting the instances .*: done/.test(line)) served = performance.now();
     say(line);
   });
-  const { recorded } = rollbackSchema.parse(JSON.parse(answer));
+  const { to, recorded } = rollbackSchema.parse(JSON.parse(answer));
   if (!recorded) throw new Error("the rollback is not in the stack's state");
-  return Math.round((served - begun) / 100) / 10;
+  if (Number.isNaN(served)) throw new Error("the rollback never said that the instances run");
+  await requireRunning(scene, to);
+  return (served - begun) / 1_000;
+}
+
+/** From the processes themselves, not from what was applied. */
+async function requireRunning({ place, journey }: Scene, release: string): Promise<void> {
+  const green = await victimOf(place.instance, journey.stack);
+  const places = await green.asRoot(
+    "for pid in $(systemctl show -P MainPID 'shop@*'); do readlink /proc/$pid/cwd; done | sort | uniq -c",
+  );
+  if (!/^\s*4 \S+$/.test(places) || !places.endsWith(`/releases/${release}`))
+    throw new Error(`not all instances run release ${release}:\n${places}`);
 }
 
 function verb({ commands, place }: Scene, { plugins }: Choice, args: string[], say: Say): Promise<string> {
