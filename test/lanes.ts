@@ -7,6 +7,8 @@ export interface Outcome {
   failed: number;
   skipped: number;
   code: number;
+  /** A line for each failed test: its file, its name, the reason's first line. */
+  failures: string[];
 }
 
 const closing = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/;
@@ -20,6 +22,7 @@ export interface Lane {
 /**
  * Runs Mocha once per lane, side by side: servers spend much of their time waiting, and a second core would wait with them. The
  * first lane is shown as it goes; what the others print follows whole, so that no line of one stands between lines of another.
+ * The failures of all lanes are left to the caller, for the end: nobody reads back through a thousand lines.
  */
 export async function runLanes(lanes: Lane[], mocha: string, cwd: string): Promise<Outcome> {
   const [first, ...others] = lanes.filter(({ files }) => files.length > 0);
@@ -37,6 +40,7 @@ export async function runLanes(lanes: Lane[], mocha: string, cwd: string): Promi
     failed: sum.failed + lane.failed,
     skipped: sum.skipped + lane.skipped,
     code: Math.max(sum.code, lane.code),
+    failures: [...sum.failures, ...lane.failures],
   }));
 }
 
@@ -52,9 +56,10 @@ async function runLane(
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const outcome: Outcome = { passed: 0, failed: 0, skipped: 0, code: 1 };
+  const outcome: Outcome = { passed: 0, failed: 0, skipped: 0, code: 1, failures: [] };
   let closed = false;
   const read = (line: string) => {
+    if (line.startsWith("failed: ")) return void outcome.failures.push(line);
     const figures = closing.exec(line);
     if (figures === null) return print(line);
     closed = true;
@@ -64,6 +69,8 @@ async function runLane(
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", read);
   outcome.code = await new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)));
   // A Mocha that broke off before its end has counted nothing: that is a failure and not an empty success.
-  if (!closed) outcome.failed += 1;
+  if (closed) return outcome;
+  outcome.failed += 1;
+  outcome.failures.push(`failed: Mocha ended with ${outcome.code} before its end, with ${files.join(" ")}`);
   return outcome;
 }

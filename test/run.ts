@@ -33,7 +33,8 @@ try {
     { files: everySecond(0), env: { BASCULE_TEST_SLOT: "13" } },
     { files: everySecond(1), env: { BASCULE_TEST_SLOT: "12" } },
   ];
-  const { passed, failed, skipped, code } = await runLanes(lanes, mocha, root);
+  const { passed, failed, skipped, code, failures } = await runLanes(lanes, mocha, root);
+  for (const line of failures) console.log(line);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   process.exitCode = failed > 0 ? Math.max(code, 1) : code;
 } catch (error) {
