@@ -4,6 +4,7 @@ import { ensureContainers } from "../tools/containers.ts";
 import { ensureEngine } from "../tools/engine.ts";
 import { ensureImages } from "../tools/images.ts";
 import { runLanes } from "./lanes.ts";
+import { removeLeftovers } from "./support/leftovers.ts";
 
 /*
  * Every test: `npm test`; those of some files: `npm test -- test/settings`. The tests boot real servers and run the real
@@ -22,6 +23,7 @@ const specs = globSync("test/**/*.spec.ts", { cwd: root })
 try {
   await ensureContainers(say);
   await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
+  await removeLeftovers(say);
   const mocha = join(root, "node_modules/mocha/bin/mocha.js");
   // Servers that are converged need nothing of the local cloud's own instances: they are tested beside everything else, in two
   // lanes, as they wait for packages and systemd much of the time.
