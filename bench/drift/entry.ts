@@ -18,9 +18,12 @@ export interface DriftFigures {
 }
 
 /** Everything on the list done to green of a whole stack; what was not found or not repaired is said. */
-export async function measureDrift({ place, journey: { stack } }: Scene, say: Say): Promise<DriftFigures> {
-  const green = await victimOf(place.instance, stack);
+export async function measureDrift({ place, journey }: Scene, say: Say): Promise<DriftFigures> {
+  const green = await victimOf(place.instance, journey.stack);
   const loginsFirstUp = await logins(green);
+  // Asks for the environment anew, which holds the way to the database open: a refresh cannot do without.
+  await journey.playUntil("refresh", say);
+  const { stack } = journey;
   const during = async (args: string[]) => {
     const before = await logins(green);
     await stack.pulumi(args, undefined, say);

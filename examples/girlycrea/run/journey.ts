@@ -59,6 +59,7 @@ export class Journey {
   #users: Users | undefined;
   #stack: PulumiStack | undefined;
   #arguments: ReturnType<typeof watchArguments> | undefined;
+  #played = 0;
 
   readonly #signal: AbortSignal;
 
@@ -111,14 +112,16 @@ export class Journey {
     }));
   }
 
-  /** The steps up to and including one, for those who measure something from there. */
+  /** The steps up to and including one, from where the journey stands, for those who measure something on the way. */
   async playUntil(last: string, say: Say): Promise<void> {
-    for (const step of this.steps()) {
+    const steps = this.steps();
+    const end = steps.findIndex(({ id }) => id === last) + 1;
+    if (end === 0) throw new Error(`there is no step '${last}'`);
+    for (const step of steps.slice(this.#played, end)) {
       say(step.title);
       await this.#play(step, say);
-      if (step.id === last) return;
+      this.#played += 1;
     }
-    throw new Error(`there is no step '${last}'`);
   }
 
   async #play(step: Step, say: Say): Promise<number> {
