@@ -9,7 +9,7 @@ import { Cloud } from "../examples/girlycrea/blue/cloud.ts";
 import { renderCloudInit } from "../provisioning/cloud-init.ts";
 import { packHostctl } from "../provisioning/hostctl/pack.ts";
 import { hostKeyFromSeed } from "../provisioning/ssh/host-key.ts";
-import { type Choice, type Say, type Scene, withScene } from "./scene.ts";
+import { type BenchImage, type Choice, type Say, type Scene, withScene } from "./scene.ts";
 import { type Overrides, type StackBundles, stackBundles } from "./stack-bundles.ts";
 
 /** A server of the local cloud on which nothing was done but the first boot, with a login. */
@@ -29,8 +29,14 @@ export interface BareServer {
 export interface BareScene extends Scene {
   /** The bundles the topology makes of the stack file, for this cloud. */
   render(more?: Overrides): Promise<StackBundles>;
-  /** Orders a server like every other one. @param sudo whether the login may do everything by sudo, and not hostctl alone */
-  order(name: string, sudo?: boolean): Promise<BareServer>;
+  order(name: string, options?: OrderOptions): Promise<BareServer>;
+}
+
+export interface OrderOptions {
+  /** @default "debian-13" */
+  image?: BenchImage;
+  /** Whether the login may do everything by sudo, and not hostctl alone. @default false */
+  sudo?: boolean;
 }
 
 const USER = "deploy";
@@ -59,11 +65,11 @@ export function withBareServers<T>(
       "bascule:firewall.proxyCidrs": [`${access.edge}/32`],
     };
     const keyId = await cloud.ensureSshKey("bench", login.publicKey);
-    const order = async (server: string, sudo = false): Promise<BareServer> => {
+    const order = async (server: string, { image = "debian-13", sudo = false }: OrderOptions = {}) => {
       const made = await cloud.createServer({
         name: server,
         server_type: "cx33",
-        image: "debian-13",
+        image,
         location: "fsn1",
         ssh_keys: [keyId],
         user_data: userData(server, login.publicKey, sudo),

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { entries } from "./entries.ts";
 import type { FigureValue } from "./figures.ts";
 import { circumstances, record } from "./record.ts";
-import type { Choice } from "./scene.ts";
+import { benchImages, type Choice } from "./scene.ts";
 
 const list = Object.entries(entries).map(([name, { about }]) => `  ${name.padEnd(9)} ${about}`);
 
@@ -54,6 +54,7 @@ new Command("bench")
       return seconds;
     }),
   )
+  .addOption(new Option("--image <which>", "for hardening").choices(benchImages).default("debian-13"))
   .addHelpText("after", `\nEntries:\n${list.join("\n")}\n\nExample:\n  $ npm run bench -- up --json`)
   .action(bench)
   .parseAsync()

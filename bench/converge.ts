@@ -25,7 +25,7 @@ export const converge: Entry = {
       const secondOursSeconds = await timed(() => applyAll(ours, planned, stack.uploads));
       say(`hostctl: ${oursSeconds} s, then ${secondOursSeconds} s`);
 
-      const theirs = await order("theirs", true);
+      const theirs = await order("theirs", { sudo: true });
       const ansible = await prepareAnsible(join(place.folder, "ansible"), theirs, bundles, stack.uploads, say);
       let changed = 0;
       const ansibleSeconds = await timed(async () => {

@@ -100,7 +100,7 @@ function tasksOf(bundle: Bundle, files: PlaybookFiles, uploads: ReadonlyMap<stri
   ];
 }
 
-/** Ansible makes no parents by itself. */
+/** Ansible makes no parents by itself, and would give them the umask of the login, which is a strict one after the first bundle. */
 function folders({ service }: Bundle, paths: readonly string[], owner = "root"): Task[] {
   const needed = [...new Set(paths.map((path) => dirname(path)))].filter((path) => !STANDING.test(path));
   return needed.length === 0
@@ -108,7 +108,12 @@ function folders({ service }: Bundle, paths: readonly string[], owner = "root"):
     : [
         {
           name: `${service}: folders`,
-          "ansible.builtin.file": { path: "{{ item }}", state: "directory", ...(owner === "root" ? {} : { owner }) },
+          "ansible.builtin.file": {
+            path: "{{ item }}",
+            state: "directory",
+            mode: "0755",
+            ...(owner === "root" ? {} : { owner }),
+          },
           loop: needed.sort(),
         },
       ];

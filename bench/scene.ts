@@ -15,12 +15,18 @@ export interface Scene {
   journey: Journey;
 }
 
+/** Systems the local cloud has servers of. */
+export const benchImages = ["debian-13", "debian-12"] as const;
+export type BenchImage = (typeof benchImages)[number];
+
 /** What the operator may choose for a measurement. */
 export interface Choice {
   steering: string;
   plugins: string;
   /** How long each load of `shop` is counted. */
   seconds: number;
+  /** The system `hardening` looks at. */
+  image: BenchImage;
 }
 
 /**

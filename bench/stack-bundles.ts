@@ -32,7 +32,7 @@ export interface StackBundles {
 }
 
 /** What the stack file leaves open, by path: `bascule:acme.directory`. Secrets too: nothing here is worth anything elsewhere. */
-export type Overrides = Readonly<Record<string, string | string[]>>;
+export type Overrides = Readonly<Record<string, string | number | string[]>>;
 
 const PASSWORD = "0123456789abcdefABCDEF0123456789";
 const SEED = Buffer.alloc(32, 7).toString("base64");

@@ -17,7 +17,7 @@ export type PackagedService =
 /** What the distributions' own repositories carry of each service. */
 const packages: Record<PackagedService, (image: Image) => string[]> = {
   // libpam-systemd: without it a login lives in sshd's own control group.
-  base: () => ["libpam-systemd", "needrestart", "systemd-timesyncd", "unattended-upgrades"],
+  base: () => ["debsums", "libpam-systemd", "needrestart", "systemd-timesyncd", "unattended-upgrades"],
   access: () => ["openssh-server", "sudo"],
   firewall: () => ["nftables"],
   // python3-systemd: without it fail2ban cannot read the journal, and nothing else has the logins.

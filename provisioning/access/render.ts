@@ -3,7 +3,7 @@ import { type Image, images } from "../image.ts";
 import { packagesFor } from "../packages.ts";
 import { SpecCheck } from "../spec.ts";
 import { ini, template } from "../text.ts";
-import { effectiveSshd, liveAlgorithms, type SshdSpec, sshdConfiguration } from "./sshd.ts";
+import { effectiveSshd, liveAlgorithms, notice, type SshdSpec, sshdConfiguration } from "./sshd.ts";
 
 export interface AccessSpec {
   image: Image;
@@ -18,6 +18,10 @@ export interface AccessSpec {
 const scripts = "/usr/local/lib/bascule/access";
 const fragment = "/etc/ssh/sshd_config.d/00-bascule.conf";
 const dropIn = "/etc/systemd/system/ssh.service.d/bascule.conf";
+
+const warning = `This is a private system. Access is restricted to persons authorised by its owner.
+Every connection is recorded and may be monitored; records are evidence in law.
+`;
 
 /** Who comes in, how, and what they may do then. A change is taken back unless a new login confirms it. */
 export function renderAccess(spec: AccessSpec): Bundle {
@@ -39,6 +43,9 @@ export function renderAccess(spec: AccessSpec): Bundle {
       { path: `/etc/ssh/authorized_keys/${spec.user}`, content: spec.authorizedKeys.map((key) => `${key}\n`).join("") },
       { path: "/etc/sudoers.d/bascule", content: sudoers(spec.user), mode: "0440" },
       { path: dropIn, content: serviceDropIn() },
+      // Before a login, at the console and by SSH: to whom the server is closed, and not which system it is.
+      { path: "/etc/issue", content: warning },
+      { path: notice, content: warning },
       // First boot is over. Left on, it would make host keys anew where the metadata service does not answer at boot.
       {
         path: "/etc/cloud/cloud-init.disabled",

@@ -16,6 +16,9 @@ const keyExchange: Readonly<Record<Image, string[]>> = {
 const ciphers = ["chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com"];
 const macs = ["hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com"];
 
+/** What a client shows before the login. */
+export const notice = "/etc/issue.net";
+
 function exchanges(image: Image): string[] {
   return [...keyExchange[image], "curve25519-sha256", "curve25519-sha256@libssh.org"];
 }
@@ -36,6 +39,7 @@ function keywords(spec: SshdSpec): Record<string, string | number> {
     AllowUsers: spec.user,
     AuthenticationMethods: "publickey",
     AuthorizedKeysFile: "/etc/ssh/authorized_keys/%u",
+    Banner: notice,
     Ciphers: ciphers.join(","),
     // A client that is gone is noticed after two minutes, inside the encrypted connection, where nobody can feign it.
     ClientAliveCountMax: 2,

@@ -9,11 +9,14 @@ export const kernelSettings: Readonly<Record<string, number | string>> = {
   // Addresses of the kernel, its log and other users' processes are nobody's business.
   "kernel.dmesg_restrict": 1,
   "kernel.kptr_restrict": 2,
+  "kernel.perf_event_paranoid": 3,
   "kernel.randomize_va_space": 2,
   "kernel.sysrq": 0,
   "kernel.unprivileged_bpf_disabled": 1,
   "kernel.yama.ptrace_scope": 1,
   "net.core.bpf_jit_harden": 2,
+  // Drivers of terminals nobody has; any account could have the kernel load them.
+  "dev.tty.ldisc_autoload": 0,
   // Tricks with files in directories everybody may write to.
   "fs.protected_fifos": 2,
   "fs.protected_hardlinks": 1,
@@ -63,6 +66,7 @@ const unused = [
   "rds",
   "sctp",
   "tipc",
+  "udf",
   "usb-storage",
 ];
 

@@ -3,7 +3,9 @@ import { type Image, images } from "../image.ts";
 import { packagesFor } from "../packages.ts";
 import { SpecCheck } from "../spec.ts";
 import { ini, keyValues, template } from "../text.ts";
+import { integrityFiles, integrityTimer } from "./integrity.ts";
 import { kernelModules, kernelSettings } from "./kernel.ts";
+import { loginFiles } from "./logins.ts";
 import { updates } from "./updates.ts";
 
 export interface BaseSpec {
@@ -52,7 +54,8 @@ export function renderBase(spec: BaseSpec): Bundle {
       { path: "/etc/systemd/journald.conf.d/99-bascule.conf", content: journald(spec) },
       { path: sysctl, content: keyValues(kernelSettings, " = ") },
       { path: "/etc/modprobe.d/bascule.conf", content: kernelModules() },
-      { path: "/etc/security/limits.d/99-bascule.conf", content: "* hard core 0\nroot hard core 0\n" },
+      ...loginFiles(),
+      ...integrityFiles(),
       ...(spec.swapMiB > 0 ? [{ path: swapUnit, content: swap() }] : []),
       ...["accounts", "effective", "settle"].map(script),
     ],
@@ -64,7 +67,10 @@ export function renderBase(spec: BaseSpec): Bundle {
     ),
     validate: [{ name: "needrestart", argv: ["perl", "-c", "{staged}/etc/needrestart/conf.d/bascule.conf"] }],
     prepare: [{ name: "settle", argv: [`${scripts}/settle`, String(spec.swapMiB)], timeout: 120 }],
-    units: [{ name: "systemd-journald.service", watches: ["/etc/systemd/journald.conf.d/99-bascule.conf"] }],
+    units: [
+      { name: "systemd-journald.service", watches: ["/etc/systemd/journald.conf.d/99-bascule.conf"] },
+      { name: integrityTimer, watches: [`/etc/systemd/system/${integrityTimer}`] },
+    ],
     probes: [
       { name: "accounts", argv: [`${scripts}/accounts`, "root", spec.user, "postgres?"], timeout: 5 },
       { name: "settings", argv: [`${scripts}/effective`, String(spec.swapMiB), `${spec.journalMiB}M`], timeout: 10 },

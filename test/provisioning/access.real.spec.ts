@@ -146,6 +146,12 @@ describe("access: who comes in", function () {
         assert.equal(await server.asRoot("ls /home/deploy/.ssh/authorized_keys 2>/dev/null || true"), "");
       });
 
+      it("says before a login whom it is for, and not which system it is", async () => {
+        const { stderr } = await ssh("deploy", [], "true");
+        assert.match(stderr, /private system[\s\S]*authorised/);
+        assert.doesNotMatch(stderr + (await server.asRoot("cat /etc/issue /etc/issue.net")), /debian/i);
+      });
+
       it("talks to Go's SSH, whose lists are shorter, and not to what is weak", async () => {
         const go = [
           "KexAlgorithms=curve25519-sha256",

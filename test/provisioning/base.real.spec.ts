@@ -99,6 +99,31 @@ describe("base: what every server is", function () {
         });
       }
 
+      it("gives logins and their shells strict defaults, and scripts no time limit", async () => {
+        const said = await server.asRoot(`runuser -l deploy -c 'umask; echo "$TMOUT"; bash -c "echo \${TMOUT-none}"'`);
+        assert.equal(said, "0027\n1800\nnone");
+        // One made from now on ages; the one that deploys must never be asked for a new password.
+        assert.match(await server.asRoot("chage -l deploy"), /Password expires\s*: never/);
+      });
+
+      it("tells once a day of a package's file that is not as it came, from inside a sandbox", async () => {
+        const look = async () => {
+          const [state] = (
+            await server.asRoot("systemctl start bascule-packages.service && echo ok || echo failed")
+          ).split("\n");
+          return `${state} ${await server.asRoot("grep -v ^# /var/lib/prometheus/node-exporter/packages.prom")}`;
+        };
+        assert.equal(await look(), "ok packages_changed_files 0");
+        await server.asRoot("cp -p /usr/sbin/needrestart /root/saved; echo '# ours now' >>/usr/sbin/needrestart");
+        assert.equal(await look(), "failed packages_changed_files 1");
+        assert.match(await server.asRoot("journalctl -u bascule-packages.service -o cat"), /\/usr\/sbin\/needrestart/);
+        await server.asRoot("mv /root/saved /usr/sbin/needrestart");
+        assert.equal(await look(), "ok packages_changed_files 0");
+        assert.equal(await server.asRoot("systemctl is-active bascule-packages.timer"), "active");
+        const score = await server.asRoot("systemd-analyze security --no-pager bascule-packages.service | tail -n 1");
+        assert.ok(Number(/: ([\d.]+) /.exec(score)?.[1]) <= 3, score);
+      });
+
       it("moves a job of cron out of the way", async () => {
         await server.asRoot("mkdir -p /etc/cron.d; echo '* * * * * root true' >/etc/cron.d/miner");
         const { code, body } = await server.apply(bundle);
