@@ -54,7 +54,7 @@ async function sshFails(server: BareServer, say: Say): Promise<number> {
 /** One by one: without names it leaves out what does not run just now, such as a timer's service. */
 async function exposures(server: BareServer, units: readonly string[]): Promise<Record<string, number>> {
   const text = await server.asRoot(
-    `for unit in ${units.join(" ")}; do systemd-analyze security --no-pager "$unit" 2>/dev/null | tail -n 1; done`,
+    `for unit in ${units.join(" ")}; do systemd-analyze security --no-pager "$unit" 2>/dev/null | tail -n 1 || true; done`,
   );
   const found = [...text.matchAll(/exposure level for (\S+): ([\d.]+)/g)];
   return Object.fromEntries(found.map(([, unit, level]) => [unit, Number(level)]));
@@ -91,9 +91,9 @@ export async function tlsGrade(
   say: Say,
 ): Promise<string> {
   const text = await visitor.asRoot(`
-    ${APT} install testssl.sh >/dev/null 2>&1
+    ${APT} install testssl.sh </dev/null >/dev/null 2>&1
     cat >/tmp/root.pem <<'END'\n${rootCa}\nEND
-    testssl --quiet --warnings off --color 0 --nodns none --ip ${server.address} --add-ca /tmp/root.pem ${RATED} https://${domain}/ || true`);
+    testssl --quiet --warnings off --color 0 --nodns none --ip ${server.address} --add-ca /tmp/root.pem ${RATED} https://${domain}/ </dev/null || true`);
   const grade = /Overall Grade\s+(\S+)/.exec(text)?.[1];
   if (grade === undefined) throw new Error(`testssl gave no grade:\n${text.slice(-3000)}`);
   say(`${domain}: ${text.slice(text.indexOf("Rating (experimental)"))}`);
