@@ -59,6 +59,7 @@ export class App extends pulumi.ComponentResource {
           entry: app.entry,
           ports: instancePorts(app),
           healthPath: app.healthPath,
+          memoryMiB: app.memoryMiB,
           environment: {
             ...app.environment,
             ...secrets,

@@ -1,3 +1,4 @@
+import { PM2_MIB } from "../provisioning/app/memory.ts";
 import { poolConnections, reserveConnections } from "../provisioning/pgbouncer/render.ts";
 import { tunedMemory } from "../provisioning/postgres/tuning.ts";
 import { setCommand } from "../settings/problems.ts";
@@ -57,6 +58,7 @@ export function divideMemory(settings: BudgetSettings, memoryMiB: number, cores:
       ? [{ part: `HTTP cache, memoryMiB ${varnish.memoryMiB}`, MiB: varnish.memoryMiB + VARNISH_MIB }]
       : []),
     { part: `application, ${app.instances} instances of ${app.memoryMiB}`, MiB: app.instances * app.memoryMiB },
+    ...(app.runtime === "pm2" ? [{ part: "PM2", MiB: PM2_MIB }] : []),
   ];
   const left = memoryMiB - sum(neighbours);
   // A share below the least is not handed out: the sum is then larger than the server, which is what the table shows.

@@ -1,6 +1,7 @@
 import type { BundleCommand, BundleFile, BundleUnit } from "../bundle.ts";
 import { sandbox } from "../sandbox.ts";
 import { ini, template } from "../text.ts";
+import { memoryWall, NODE_PROGRAM_MIB, PM2_MIB } from "./memory.ts";
 import type { AppPlaces, AppSpec } from "./spec.ts";
 
 const scripts = "/usr/local/lib/bascule/app";
@@ -60,6 +61,8 @@ function instances(spec: AppSpec, { current }: AppPlaces, node: string) {
     instances: 1,
     env: { PORT: String(port) },
     kill_timeout: 20_000,
+    // Looked at twice a minute; what grows faster meets the unit's limit.
+    max_memory_restart: `${spec.memoryMiB + NODE_PROGRAM_MIB}M`,
     pmx: false,
     // The journal has what they say; files of PM2's own would fill the disk.
     out_file: "/dev/null",
@@ -77,6 +80,9 @@ function unitFile(
     Unit: { After: "network.target", Description: `${spec.name} below PM2`, StartLimitIntervalSec: 0 },
     Service: {
       ...sandbox({ jit: true }),
+      ...memoryWall(PM2_MIB + spec.ports.length * spec.memoryMiB),
+      // One process too large is no reason to end all: PM2 starts it again.
+      OOMPolicy: "continue",
       Environment: [
         `HOME=/var/lib/pm2-${spec.name}`,
         `PM2_HOME=/var/lib/pm2-${spec.name}`,

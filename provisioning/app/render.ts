@@ -2,6 +2,7 @@ import type { Bundle, BundleArchive, BundleCommand, BundleFile } from "../bundle
 import { packagesFor } from "../packages.ts";
 import { SpecCheck } from "../spec.ts";
 import { environmentFile, template } from "../text.ts";
+import { heapOptions } from "./memory.ts";
 import { pm2Units } from "./pm2.ts";
 import type { AppPlaces, AppSpec, MigrationsSpec } from "./spec.ts";
 import { systemdUnits } from "./systemd.ts";
@@ -30,7 +31,12 @@ export function renderApp(spec: AppSpec): Bundle {
         path: `/etc/sysusers.d/bascule-${spec.name}.conf`,
         content: `u ${spec.user} - "Application ${spec.name}" ${places.home}\n`,
       },
-      { path: places.environment, content: environmentFile(spec.environment), mode: "0600", secret: true },
+      {
+        path: places.environment,
+        content: environmentFile({ NODE_OPTIONS: heapOptions(spec.memoryMiB), ...spec.environment }),
+        mode: "0600",
+        secret: true,
+      },
       { path: `${scripts}/health`, content: template(new URL("./health.sh", import.meta.url)), mode: "0755" },
       ...runtime.files,
       ...migrations.files,
@@ -122,6 +128,7 @@ function refuseBadSpec(spec: AppSpec): void {
     .matches("node.version", spec.node.version, /^\d+\.\d+\.\d+$/, "a whole version such as 24.21.0")
     .matches("entry", spec.entry, /^(?!.*\.\.)[\w.-]+(\/[\w.-]+)*$/, "a relative path in the release")
     .matches("healthPath", spec.healthPath, /^\/[\w./-]*$/, "a path such as /api/health")
+    .integer("memoryMiB", spec.memoryMiB, 64, 65_536)
     .that(spec.ports.length > 0, "ports", spec.ports, "at least one port")
     .that(new Set(spec.ports).size === spec.ports.length, "ports", spec.ports, "each port once");
   for (const field of ["release", "node"] as const) {

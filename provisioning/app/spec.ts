@@ -34,6 +34,11 @@ export interface AppSpec {
   entry: string;
   /** One instance each, restarted one after the other. */
   ports: number[];
+  /**
+   * Most memory one instance may take; one that takes more is ended and started again. Node's heap is kept below it, unless
+   * `environment` has a NODE_OPTIONS of its own.
+   */
+  memoryMiB: number;
   /** Goes into a file only root reads. PORT is set per instance. Changing it restarts the instances. */
   environment: Record<string, string>;
   /** Answers 200 when the instance can serve. */

@@ -72,11 +72,14 @@ export const app = z.strictObject({
     example: "4",
     change: "starts or stops instances; Nginx reloads",
   }),
-  memoryMiB: setting(wholeNumber(32, 65536).default(120), {
-    means: "memory one instance is counted with when the server's is divided, in MiB",
-    allowed: "a whole number of MiB from 32 on; look at what yours take: systemctl status 'shop@*'",
+  memoryMiB: setting(wholeNumber(64, 65536).default(120), {
+    means:
+      "most memory one instance may take, in MiB; one that takes more is ended and started again. Node's heap is kept to half of it, or all but 128 MiB, unless bascule:app.environment has NODE_OPTIONS",
+    allowed:
+      "a whole number of MiB from 64 (a Node that does nothing takes 60); look at what yours take: systemctl status 'shop@*'",
     example: "160",
-    change: "PostgreSQL gets more or less memory, with a restart in its window",
+    change:
+      "the instances restart one after the other; PostgreSQL gets more or less memory, with a restart in its window",
   }),
   firstPort: setting(port.default(3001), {
     means: "port of the first instance; the others follow, all on loopback",

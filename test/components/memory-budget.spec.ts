@@ -22,6 +22,14 @@ describe("components: memory", () => {
     assert.equal(parts.find(({ part }) => part.startsWith("queue"))?.MiB, 330);
   });
 
+  it("counts PM2 beside the instances, where it runs them", () => {
+    const parts = (runtime: "systemd" | "pm2") =>
+      divideMemory({ ...settings, app: { ...settings.app, runtime } }, 8192, 4).parts.filter(
+        ({ part }) => part === "PM2",
+      );
+    assert.deepEqual([parts("systemd"), parts("pm2")], [[], [{ part: "PM2", MiB: 160 }]]);
+  });
+
   it("says with a table of every part what a server is too small for", () => {
     assert.deepEqual(memoryProblems(settings, 8192, 4), []);
     const app = { ...settings.app, instances: 8, memoryMiB: 200 };

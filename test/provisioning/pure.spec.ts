@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { parse } from "yaml";
+import { heapOptions } from "../../provisioning/app/memory.ts";
+import { renderApp } from "../../provisioning/app/render.ts";
 import { type Bundle, sealBundle } from "../../provisioning/bundle.ts";
 import { renderCloudInit, userDataLimit } from "../../provisioning/cloud-init.ts";
 import { packHostctl } from "../../provisioning/hostctl/pack.ts";
@@ -13,7 +15,7 @@ import { scramSecret } from "../../provisioning/postgres/scram.ts";
 import { tune } from "../../provisioning/postgres/tuning.ts";
 import { hostKeyFromSeed } from "../../provisioning/ssh/host-key.ts";
 import { environmentFile, ini, keyValues } from "../../provisioning/text.ts";
-import { bundles, canary, cloudInit, seed } from "./specs.ts";
+import { app, bundles, canary, cloudInit, seed } from "./specs.ts";
 
 const opensshKeygen = "ssh-keygen";
 
@@ -138,6 +140,30 @@ describe("user data", () => {
       writeFileSync(file, bytes, { mode: 0o755 });
       assert.match(execFileSync("python3", ["-I", file, "--help"], { encoding: "utf8" }), /usage: hostctl/);
     });
+  });
+});
+
+describe("the application's memory", () => {
+  for (const [memoryMiB, options] of [
+    [64, "--max-old-space-size=32 --max-semi-space-size=2"],
+    [120, "--max-old-space-size=60 --max-semi-space-size=4"],
+    [1024, "--max-old-space-size=896 --max-semi-space-size=16"],
+  ] as const) {
+    it(`keeps Node's heap below a limit of ${memoryMiB} MiB`, () => {
+      assert.equal(heapOptions(memoryMiB), options);
+      const run = execFileSync(
+        process.execPath,
+        ["-p", "require('v8').getHeapStatistics().heap_size_limit / 2 ** 20"],
+        { encoding: "utf8", env: { NODE_OPTIONS: options } },
+      );
+      assert.ok(Number(run) < memoryMiB, `${run} MiB of heap`);
+    });
+  }
+
+  it("leaves NODE_OPTIONS to the operator who has set them", () => {
+    const { files } = renderApp({ ...app, environment: { NODE_OPTIONS: "--max-old-space-size=40" } });
+    const environment = files?.find(({ path }) => path === "/etc/bascule/app/shop.env")?.content;
+    assert.equal(environment, 'NODE_OPTIONS="--max-old-space-size=40"\n');
   });
 });
 

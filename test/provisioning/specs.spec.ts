@@ -135,6 +135,11 @@ const refused: [what: string, render: () => unknown, message: string][] = [
     "app: ports is [3001,3001]; allowed: each port once",
   ],
   [
+    "less memory than Node itself takes",
+    () => renderApp({ ...app, memoryMiB: 32 }),
+    "app: memoryMiB is 32; allowed: a whole number from 64 to 65536",
+  ],
+  [
     "a release that is no file and no hash",
     () => renderApp({ ...app, release: { sha256: "abc", upload: "/home/deploy/../x" } }),
     [

@@ -101,6 +101,7 @@ export const app: AppSpec = {
   ports: [3001, 3002],
   environment: { DATABASE_URL: `postgres://shop:${canary}@127.0.0.1:6432/shop`, MOTTO: 'a "quoted" $5 \\ `value`' },
   healthPath: "/api/health",
+  memoryMiB: 120,
   migrations: { port: 5432, database: "shop", role: "shop", password: canary, afterCopy: false },
   image: "debian-13",
 };

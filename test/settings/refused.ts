@@ -137,6 +137,13 @@ export const refused: [name: string, map: Record<string, string>, lines: string[
     ],
   ],
   [
+    "less memory than Node itself takes",
+    changed("bascule:app", { memoryMiB: 32 }),
+    [
+      "bascule:app.memoryMiB: got 32; allowed: a whole number of MiB from 64 (a Node that does nothing takes 60); look at what yours take: systemctl status 'shop@*'. Set it: pulumi config set --path 'bascule:app.memoryMiB' 160",
+    ],
+  ],
+  [
     "an unknown way with migrations",
     changed("bascule:app", { migrations: "sometimes" }),
     [
