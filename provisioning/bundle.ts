@@ -1,4 +1,7 @@
 import { createHash } from "node:crypto";
+import { SpecCheck } from "./spec.ts";
+
+const time = "(?:[01]\\d|2[0-3]):[0-5]\\d";
 
 /** One file of a bundle, written whole: a temporary file, fsync, rename. */
 export interface BundleFile {
@@ -122,10 +125,61 @@ export interface SealedBundle {
   text: string;
 }
 
-/** Serialises with sorted keys, so that the same bundle always has the same hash. */
+/**
+ * Serialises with sorted keys, so that the same bundle always has the same hash.
+ * @throws SpecError when the bundle has a mistake that its types cannot show
+ */
 export function sealBundle(bundle: Bundle): SealedBundle {
+  refuseBadBundle(bundle);
   const text = JSON.stringify(bundle, (_key, value: unknown) => (isRecord(value) ? sorted(value) : value));
   return { service: bundle.service, hash: createHash("sha256").update(text).digest("hex").slice(0, 16), text };
+}
+
+/**
+ * What the types cannot say of a bundle, said before it travels. hostctl itself refuses only what would harm the host: a wrong
+ * hash, fields and types it does not know, a service or a path that leads elsewhere.
+ * @throws SpecError with everything that is wrong
+ */
+function refuseBadBundle(bundle: Bundle): void {
+  const check = new SpecCheck(bundle.service);
+  check.matches("service", bundle.service, /^[a-z][a-z0-9-]{0,40}$/, "lower-case letters, digits and -");
+  const paths = pathsOf(bundle);
+  for (const path of [...paths, ...Object.keys(bundle.exclusive ?? {})])
+    check.that(isPlain(path), "path", path, "absolute, without . and .., empty parts and a / at the end");
+  const twice = paths.filter((path, index) => paths.indexOf(path) !== index);
+  check.that(twice.length === 0, "named twice", twice, "each path once, whatever it is to be");
+  for (const { path, content, encoding, mode = "0644" } of bundle.files) {
+    check.that(encoding !== "base64" || isBase64(content), `content of ${path}`, "something else", "base64");
+    check.matches(`mode of ${path}`, mode, /^0[0-7]{3}$/, "four octal digits, without setuid bits");
+  }
+  for (const archive of bundle.archives ?? [])
+    check.that(hasOneSource(archive), `source of ${archive.path}`, "neither or both", "content, or upload and sha256");
+  for (const { name, restartWindow } of bundle.units)
+    check.that(isWindow(restartWindow), `restartWindow of ${name}`, restartWindow, "such as 03:00-04:30");
+  check.that((bundle.guardSeconds ?? 1) >= 1, "guardSeconds", bundle.guardSeconds, "at least 1");
+  check.done();
+}
+
+function pathsOf({ files, links = {}, absent = [], archives = [] }: Bundle): string[] {
+  return [...files.map(({ path }) => path), ...Object.keys(links), ...absent, ...archives.map(({ path }) => path)];
+}
+
+function isPlain(path: string): boolean {
+  return /^(\/[^/]+)+$/.test(path) && !/\/\.{1,2}(\/|$)/.test(path);
+}
+
+function isBase64(text: string): boolean {
+  return Buffer.from(text, "base64").toString("base64") === text;
+}
+
+function hasOneSource({ content, upload, sha256 }: BundleArchive): boolean {
+  return (content === undefined) !== (upload === undefined) && (upload === undefined || sha256 !== undefined);
+}
+
+function isWindow(window: string | undefined): boolean {
+  if (window === undefined) return true;
+  const [from, to] = window.split("-");
+  return new RegExp(`^${time}-${time}$`).test(window) && from !== to;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

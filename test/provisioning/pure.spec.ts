@@ -41,9 +41,12 @@ describe("sealed bundles", () => {
     for (const bundle of Object.values(bundles())) {
       assert.equal(sealBundle(shuffled(bundle) as Bundle).hash, sealBundle(bundle).hash);
     }
-    const record = fc.record({ path: fc.string(), content: fc.string(), mode: fc.string(), secret: fc.boolean() });
+    const path = fc.stringMatching(/^\/f\/[a-z]{1,9}$/);
+    const record = fc.record({ path, content: fc.string(), owner: fc.string(), secret: fc.boolean() });
+    const records = fc.uniqueArray(record, { selector: (file) => file.path });
+    const targets = fc.dictionary(fc.stringMatching(/^\/l\/[a-z]{1,9}$/), fc.string());
     fc.assert(
-      fc.property(fc.array(record), fc.dictionary(fc.string(), fc.string()), (files, links) => {
+      fc.property(records, targets, (files, links) => {
         const bundle: Bundle = { service: "x", packages: [], files, links, validate: [], units: [], probes: [] };
         assert.deepEqual(sealBundle(shuffled(bundle) as Bundle), sealBundle(bundle));
       }),
