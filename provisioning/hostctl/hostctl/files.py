@@ -1,7 +1,6 @@
-"""Files, links and archives: staged aside, saved before, swapped one whole thing at a time, brought back."""
+"""Files, links and archives: how what lies at their paths differs; swapped one whole thing at a time, and brought back."""
 
 import base64
-import errno
 import grp
 import hashlib
 import io
@@ -9,66 +8,121 @@ import os
 import pwd
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
-from .bundle import Archive, Bundle, File, fingerprint
-from .system import Failure, at, beside, ids, link_whole, move_whole, read_json, remove, state_dir, write_json, write_whole
+from .system import (Failure, at, beside, create, fingerprint, ids, make_way, move_whole, read_json, remove, run, state_dir, sync,
+                     write_json)
 
 if TYPE_CHECKING:
     from tarfile import TarInfo
 
-
-def release_dir(service: str, release: str | None) -> Path:
-    return state_dir("releases", service, str(release))
+Entry = dict[str, str]
 
 
-def stage(bundle: Bundle, release: str, text: bytes) -> Path:
-    """Writes the release aside, as root's alone. What lies there from an apply that was killed is written anew."""
-    folder = release_dir(bundle.service, release)
-    staged = folder / "files"
-    shutil.rmtree(staged, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    # The state folder can be passed through, for the scripts of jobs that run as somebody else.
-    state_dir().chmod(0o711)
-    for private in (state_dir("releases"), folder):
-        private.chmod(0o700)
-    for file in bundle.files:
-        path = staged / file.path.lstrip("/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(file.data())
-        path.chmod(int(file.mode, 8))
-    write_whole(folder / "bundle.json", text)
-    return staged
+def entry(kind: str, name: str, what: str, expected: str, actual: str) -> Entry:
+    """One difference, as `check` prints it."""
+    return {"kind": kind, "name": name, "what": what, "expected": expected, "actual": actual}
 
 
-def tree_digest(folder: Path) -> str:
-    """One hash over names, modes, owners and contents: an unpacked archive is never edited in place."""
-    total = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        status = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else fingerprint(path.read_bytes()) if path.is_file() else ""
-        line = f"{path.relative_to(folder)} {status.st_mode:o} {status.st_uid}:{status.st_gid} {content}\n"
-        total.update(line.encode(errors="surrogateescape"))
-    return total.hexdigest()
+# The fields are explained in provisioning/bundle.ts. Named tuples, because dataclasses take 15 ms to import.
+
+
+class File(NamedTuple):
+    path: str
+    content: str
+    encoding: Literal["utf8", "base64"] = "utf8"
+    mode: str = "0644"
+    owner: str = "root"
+    group: str = "root"
+    secret: bool = False
+    early: bool = False
+
+    def data(self) -> bytes:
+        return base64.b64decode(self.content, validate=True) if self.encoding == "base64" else self.content.encode()
+
+    def write(self, place: Path) -> None:
+        create(place, self.data(), int(self.mode, 8), ids(self.owner, self.group))
+
+    def drift(self) -> Iterator[Entry]:
+        """Hashes instead of contents."""
+        path = at(self.path)
+        if path.is_symlink() or not path.is_file():
+            yield entry("file", self.path, "existence", "file", "not a regular file" if os.path.lexists(path) else "missing")
+            return
+        status = path.stat()
+        pairs = {"content": (fingerprint(self.data()), fingerprint(path.read_bytes())),
+                 "mode": (self.mode, f"{stat.S_IMODE(status.st_mode):04o}")}
+        if os.geteuid() == 0:
+            pairs["owner"] = self.owner, name_of(pwd.getpwuid, status.st_uid)
+            pairs["group"] = self.group, name_of(grp.getgrgid, status.st_gid)
+        for what, (expected, actual) in pairs.items():
+            if expected != actual:
+                yield entry("file", self.path, what, expected, actual)
+
+
+def name_of(look_up: Callable[[int], Any], number: int) -> str:
+    try:
+        return str(look_up(number)[0])
+    except KeyError:
+        return str(number)
+
+
+class Link(NamedTuple):
+    path: str
+    target: str
+
+    def write(self, place: Path) -> None:
+        make_way(place)
+        os.symlink(self.target, place)
+
+    def drift(self) -> Iterator[Entry]:
+        actual = os.readlink(at(self.path)) if at(self.path).is_symlink() else "missing"
+        if actual != self.target:
+            yield entry("link", self.path, "target", self.target, actual)
+
+
+class Archive(NamedTuple):
+    path: str
+    content: str | None = None
+    upload: str | None = None
+    sha256: str | None = None
+    owner: str = "root"
+    group: str = "root"
+
+    def drift(self, quick: bool = False) -> Iterator[Entry]:
+        """Quick: one that nobody has touched since it was unpacked, not even to set it back, needs no reading."""
+        folder, known = at(self.path), read_json(record(self.path))
+        if known is None or not folder.is_dir():
+            yield entry("archive", self.path, "tree", "as unpacked", "missing")
+        elif not (quick and digest(folder, quick) == known["touched"]) and digest(folder) != known["tree"]:
+            yield entry("archive", self.path, "tree", "as unpacked", "content")
 
 
 def record(path: str) -> Path:
-    """Where the hash of an unpacked archive is kept."""
+    """Where the hashes of an unpacked archive are kept."""
     return state_dir("archives", fingerprint(path.encode()) + ".json")
 
 
-def unpack(archive: Archive) -> None:
+def digest(folder: Path, quick: bool = False) -> str:
+    """One hash over names, modes, owners, contents; quick: for contents the times of the last change, which nobody sets back."""
+    listed = f"%P %m %U:%G %l {'%s %C@' if quick else ''}\\n"
+    contents = [] if quick else ["-type", "f", "-exec", "sha256sum", "{}", "+"]
+    found = run(["find", str(folder), "-mindepth", "1", "-printf", listed, *contents], 300).output.replace(str(folder), "")
+    return fingerprint("\n".join(sorted(found.splitlines())).encode())
+
+
+def unpack(archive: Archive, quick: bool) -> None:
     """Into a directory beside the final one, then renamed: the final one is complete or not there."""
     import tarfile  # Not needed where nothing changes.
     target = at(archive.path)
-    if archive_drift(archive.path) is None:
+    if not any(archive.drift(quick)):
         return
-    if target.exists() and read_json(record(archive.path)) is None:
+    if target.exists() and not record(archive.path).exists():
         raise Failure("archives", f"{archive.path} exists and is not hostctl's; move it away and apply again")
     owner, fresh = ids(archive.owner, archive.group), beside(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         with packed(archive) as file, tarfile.open(fileobj=file, mode="r:gz") as tar:
@@ -85,7 +139,7 @@ def unpack(archive: Archive) -> None:
     for path in [fresh, *fresh.rglob("*")] if os.geteuid() == 0 else []:
         os.chown(path, *owner, follow_symlinks=False)
     fresh.chmod(0o755)
-    write_json(record(archive.path), {"path": archive.path, "tree": tree_digest(fresh)})
+    write_json(record(archive.path), {"path": archive.path, "tree": digest(fresh), "touched": digest(fresh, quick=True)})
     # An edited one makes way for a moment; nothing can be exchanged for a directory in one step without losing the old.
     shutil.rmtree(target, ignore_errors=True)
     move_whole(fresh, target)
@@ -118,73 +172,58 @@ def harmless(member: "TarInfo") -> "TarInfo":
     return member
 
 
-def archive_drift(path: str) -> str | None:
-    known = read_json(record(path))
-    if not at(path).is_dir() or known is None:
-        return "missing"
-    return None if tree_digest(at(path)) == known["tree"] else "content"
-
-
-def file_drift(file: File) -> Iterator[tuple[str, str, str]]:
-    """What differs, as (what, expected, actual); hashes instead of contents."""
-    path = at(file.path)
-    if not os.path.lexists(path) or not stat.S_ISREG(path.lstat().st_mode):
-        yield "existence", "file", "not a regular file" if os.path.lexists(path) else "missing"
-        return
-    status = path.lstat()
-    if (actual := fingerprint(path.read_bytes())) != (expected := fingerprint(file.data())):
-        yield "content", expected, actual
-    if (mode := f"{stat.S_IMODE(status.st_mode):04o}") != file.mode:
-        yield "mode", file.mode, mode
-    if os.geteuid() == 0 and (user := name_of(pwd.getpwuid, status.st_uid)) != file.owner:
-        yield "owner", file.owner, user
-    if os.geteuid() == 0 and (group := name_of(grp.getgrgid, status.st_gid)) != file.group:
-        yield "group", file.group, group
-
-
-def name_of(look_up: Callable[[int], Any], number: int) -> str:
+def write_beside(items: Sequence[File | Link]) -> None:
+    """All that can fail for want of room is done before the first file changes; then nothing stays behind."""
     try:
-        return str(look_up(number)[0])
-    except KeyError:
-        return str(number)
+        for item in items:
+            item.write(beside(at(item.path)))
+    except BaseException:
+        for item in items:
+            beside(at(item.path)).unlink(missing_ok=True)
+        raise
 
 
-def link_drift(path: str, target: str) -> str | None:
-    """The present target, or `missing`, where it is not the wanted one."""
-    actual = os.readlink(at(path)) if at(path).is_symlink() else "missing"
-    return None if actual == target else actual
+def swap(paths: list[str], wanted: list[str]) -> None:
+    """What was written beside takes its place; what nobody wants goes."""
+    for path in paths:
+        if path in wanted:
+            move_whole(beside(at(path)), at(path))
+        else:
+            remove(at(path))
 
 
-def save(paths: list[str], folder: Path) -> None:
-    """Copies what lies at these paths now, or notes that nothing does."""
-    entries: list[dict[str, Any]] = []
-    for number, name in enumerate(paths):
-        path, entry = at(name), {"path": name}
-        if path.is_symlink():
-            entry["target"] = os.readlink(path)
-        elif path.is_dir():
-            raise Failure("save", f"{name} is a directory; hostctl replaces files only")
-        elif path.exists():
-            status, entry["copy"] = path.stat(), str(number)
-            write_whole(folder / str(number), path.read_bytes(), stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid))
-        entries.append(entry)
-    write_json(folder / "saved.json", entries)
+def save(paths: list[str], folder: Path) -> dict[str, str | None]:
+    """Copies what lies at these paths now; the names of the copies, None where nothing lay."""
+    copies = {path: str(number) if os.path.lexists(at(path)) else None for number, path in enumerate(paths)}
+    folder.mkdir(parents=True)
+    for path, copy in copies.items():
+        if copy is not None:
+            clone(at(path), folder / copy)
+    sync(folder)
+    return copies
 
 
-def restore(folder: Path) -> None:
-    """A saved file is moved to its place, which needs no room on a full disk; one that is gone was moved before."""
-    for entry in read_json(folder / "saved.json") or []:
-        path = at(entry["path"])
-        if "target" in entry:
-            link_whole(path, entry["target"])
-        elif "copy" not in entry:
-            remove(path)
-        elif (copy := folder / entry["copy"]).exists():
+def clone(path: Path, place: Path) -> None:
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        Link(str(path), os.readlink(path)).write(place)
+    elif stat.S_ISREG(status.st_mode):
+        create(place, path.read_bytes(), stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid))
+    else:
+        raise Failure("save", f"{path} is {'a directory' if path.is_dir() else 'no file'}; hostctl replaces files only")
+
+
+def restore(copies: dict[str, str | None], folder: Path) -> None:
+    """A copy is moved to its place, which needs no room on a full disk; one that is gone was moved before."""
+    for path, copy in copies.items():
+        place = at(path)
+        beside(place).unlink(missing_ok=True)
+        if copy is None:
+            remove(place)
+        elif os.path.lexists(folder / copy):
             try:
-                beside(path).unlink(missing_ok=True)
-                move_whole(copy, path)
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                status = copy.stat()
-                write_whole(path, copy.read_bytes(), stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid))
+                os.rename(folder / copy, place)
+            except OSError:  # Another file system.
+                clone(folder / copy, beside(place))
+                os.rename(beside(place), place)
+            sync(place.parent)

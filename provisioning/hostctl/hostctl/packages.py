@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .system import Call, Failure, Result, at, lock, remove, run, write_whole
+from .system import Command, Failure, Result, at, lock, remove, run, write_whole
 
 POLICY = "/usr/sbin/policy-rc.d"
 # 101 means "action forbidden" to invoke-rc.d: a package must not start its service with its own configuration.
@@ -18,9 +18,9 @@ OPTIONS = [
 ]
 
 
-def question(names: list[str]) -> Call:
+def question(names: list[str]) -> Command:
     # Without a name dpkg-query lists all of them.
-    return Call(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev} ${Version}\\n", *names] if names else ["true"])
+    return Command("dpkg", ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev} ${Version}\\n", *names] if names else [])
 
 
 def versions(answer: Result) -> dict[str, str]:
@@ -30,7 +30,7 @@ def versions(answer: Result) -> dict[str, str]:
 
 
 def ask(names: list[str]) -> dict[str, str]:
-    return versions(run(*question(names)))
+    return versions(question(names).run())
 
 
 def wrong(names: list[str], installed: dict[str, str], recorded: dict[str, str]) -> dict[str, tuple[str, str]]:
@@ -46,32 +46,33 @@ def wrong(names: list[str], installed: dict[str, str], recorded: dict[str, str])
 @contextmanager
 def nothing_starts() -> Iterator[None]:
     path = at(POLICY)
-    before = path.read_bytes() if path.exists() else None
+    before = path.read_bytes() if path.exists() else FORBID
     write_whole(path, FORBID, 0o755)
     try:
         yield
     finally:
-        # A file equal to ours is left from an apply that was killed here; then there was none before.
-        if before is None or before == FORBID:
+        # None was there, or one that is left from an apply that was killed here.
+        if before == FORBID:
             remove(path)
         else:
             write_whole(path, before, 0o755)
 
 
 def install(names: list[str], recorded: dict[str, str]) -> None:
-    if not wrong(names, ask(names), recorded):
+    left = wrong(names, ask(names), recorded)
+    if not left:
         return
     with lock("apt"), nothing_starts():
-        command = ["apt-get", *OPTIONS, "install", *sorted(wrong(names, ask(names), recorded), key=names.index)]
-        lists = any(at("/var/lib/apt/lists").glob("*_Packages*"))
-        result = run(command, 1200, extra=QUIET) if lists else None
-        if result is None or result.code != 0 or wrong(names, ask(names), recorded):
-            # No lists yet, or lists that name versions the mirror has since replaced.
-            update = run(["apt-get", *OPTIONS, "update"], 300, extra=QUIET)
-            result = run(command, 1200, extra=QUIET) if update.code == 0 else update
+        # Where there are no lists yet, or they name versions the mirror has since replaced, they are fetched.
+        steps, said = ["install", "update", "install"], ""
+        for step in steps if any(at("/var/lib/apt/lists").glob("*_Packages*")) else steps[1:]:
+            # Another service's apply may have installed them while this one waited.
+            if left := wrong(names, ask(names), recorded):
+                what = sorted(left, key=names.index) if step == "install" else []
+                said += run(["apt-get", *OPTIONS, step, *what], 1200, extra=QUIET).output
         left = wrong(names, ask(names), recorded)
     if missing := [name for name, (_, actual) in left.items() if actual == "missing"]:
-        raise Failure("packages", f"{' '.join(missing)} not installed: {result.output[-1500:]}", 40)
+        raise Failure("packages", f"{' '.join(missing)} not installed: {said[-1500:]}", 40)
     if left:
         reason = ", ".join(f"{name} is {actual}, expected {expected}" for name, (expected, actual) in left.items())
         raise Failure("packages", f"{reason}, and apt has nothing newer; see: apt-cache policy {' '.join(left)}")

@@ -3,31 +3,44 @@
 import shutil
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from . import files, packages, units
 from .bundle import Bundle, parse
-from .system import Failure, Json, at, boot, installed, read_json, remove, run, state_dir, write_json
+from .system import Failure, Json, at, boot, create, installed, read_json, remove, run, state_dir, write_json, write_whole
 
 KEEP = 5
+NOTHING = Bundle("nothing", packages=[], files=[], validate=[], units=[], probes=[])
 
 
-def state_path(service: str) -> Path:
-    return state_dir("state", f"{service}.json")
+class State(NamedTuple):
+    current: str | None = None
+    history: list[str] = []  # Newest first, the current one included.
+    packages: dict[str, str] = {}  # The versions that were there at the last apply.
+    restarts: Json = {}  # Those put off.
+    at: int | None = None
+    swap: str | None = None  # The apply that wrote this.
+    pending: Json | None = None  # The apply that is under way, was killed, or waits to be confirmed.
+
+    def live(self) -> str | None:
+        return self.pending["release"] if self.pending else self.current
+
+    def confirmable(self) -> str | None:
+        """Until when a change that works may be confirmed. After a restart nobody can say how long it has waited."""
+        change: Json = self.pending or {}
+        waits = "works" in change and change["boot"] == boot() and clock() < change["guard"]["deadline"]
+        return change["guard"]["until"] if waits else None
 
 
-def state_of(service: str) -> Json:
-    """`current`: the release that runs; `history`: the last ones, newest first; versions of packages; restarts put off."""
-    return {"current": None, "history": [], "packages": {}, "restarts": {}, **(read_json(state_path(service)) or {})}
+def document(kind: str, service: str) -> Path:
+    """Of two kinds, `state` and `pending`, because to remove the second needs no room on a full disk."""
+    return state_dir(kind, f"{service}.json")
 
 
-def marker(service: str) -> Path:
-    return state_dir("pending", f"{service}.json")
-
-
-def pending_of(service: str) -> Json | None:
-    """The apply that is under way, was killed, or waits to be confirmed. One whose success is written down is over."""
-    pending: Json | None = read_json(marker(service))
-    return None if pending is None or pending["saved"] == state_of(service).get("swap") else pending
+def state_of(service: str) -> State:
+    state, pending = State(**(read_json(document("state", service)) or {})), read_json(document("pending", service))
+    # An apply whose success is written down is over.
+    return state._replace(pending=None if pending is None or pending["saved"] == state.swap else pending)
 
 
 def services() -> list[str]:
@@ -35,14 +48,30 @@ def services() -> list[str]:
     return sorted({path.stem for folder in ("state", "pending") for path in state_dir(folder).glob("*.json")})
 
 
+def release_dir(service: str, release: str | None) -> Path:
+    return state_dir("releases", service, str(release))
+
+
+def stage(bundle: Bundle, release: str, text: bytes) -> str:
+    """Writes the release aside, as root's alone. What lies there from an apply that was killed is written anew."""
+    folder = release_dir(bundle.service, release)
+    staged = folder / "files"
+    shutil.rmtree(staged, ignore_errors=True)
+    for private in (state_dir("releases"), folder):
+        private.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for file in bundle.files:
+        create(staged / file.path.lstrip("/"), file.data(), int(file.mode, 8))
+    write_whole(folder / "bundle.json", text)
+    return str(staged)
+
+
 def text_of(service: str, release: str | None) -> bytes | None:
-    path = files.release_dir(service, release) / "bundle.json"
+    path = release_dir(service, release) / "bundle.json"
     return path.read_bytes() if path.exists() else None
 
 
 def load(service: str, release: str | None) -> Bundle | None:
-    text = text_of(service, release)
-    return None if text is None else parse(text)
+    return parse(text) if (text := text_of(service, release)) else None
 
 
 def clock() -> float:
@@ -50,9 +79,9 @@ def clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def arm(service: str, seconds: float) -> Json:
+def arm(service: str, seconds: float | None) -> Json:
     """Starts a timer that outlives the session. One that fires too early, or after the confirmation, finds nothing to do."""
-    now = clock()
+    now, seconds = clock(), seconds or 0
     when = [f"--unit=bascule-guard-{service}.{now:.2f}", f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]
     result = run(["systemd-run", "--quiet", "--collect", *when, installed(), "settle", "--service", service], 30)
     if result.code != 0:
@@ -61,27 +90,20 @@ def arm(service: str, seconds: float) -> Json:
     return {"since": now, "deadline": now + seconds, "until": until}
 
 
-def waits(pending: Json | None) -> bool:
-    """Whether this is a change that works and may still be confirmed. After a restart nobody can say how long it has waited."""
-    return bool(pending and pending.get("works") and pending["boot"] == boot() and clock() < pending["guard"]["deadline"])
-
-
 def forget(service: str, guarded: bool) -> None:
     """Also what was saved by an apply that was killed before it had written its marker."""
-    remove(marker(service))
+    remove(document("pending", service))
     shutil.rmtree(state_dir("saved", service), ignore_errors=True)
     if guarded:
         run(["systemctl", "stop", f"bascule-guard-{service}.*.timer"], 30)
 
 
 def commit(service: str, pending: Json) -> None:
-    state, release = state_of(service), pending["release"]
-    bundle = load(service, release)
-    kept = [release, *[item for item in state["history"] if item != release]][:KEEP]
-    write_json(state_path(service), {
-        "current": release, "history": kept, "at": int(time.time()), "swap": pending["saved"],
-        "packages": packages.ask(bundle.packages if bundle else []), "restarts": pending["restarts"],
-    })
+    release = pending["release"]
+    kept = [release, *[item for item in state_of(service).history if item != release]][:KEEP]
+    versions = packages.ask((load(service, release) or NOTHING).packages)
+    state = State(release, kept, versions, pending["restarts"], int(time.time()), pending["saved"])
+    write_json(document("state", service), state._asdict())
     forget(service, bool(pending["guard"]))
     prune(service, kept)
 
@@ -89,9 +111,8 @@ def commit(service: str, pending: Json) -> None:
 def prune(service: str, kept: list[str]) -> None:
     """Forgets all but the last releases, and the archives and uploads that only the forgotten ones used."""
     paths: dict[bool, set[str]] = {True: set(), False: set()}
-    for folder in state_dir("releases", service).iterdir():
-        bundle = load(service, folder.name)
-        for archive in bundle.archives if bundle else []:
+    for folder in release_dir(service, "").iterdir():
+        for archive in (load(service, folder.name) or NOTHING).archives:
             paths[folder.name in kept].update(path for path in (archive.path, archive.upload) if path)
         if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
@@ -103,44 +124,36 @@ def prune(service: str, kept: list[str]) -> None:
 
 
 def recover(service: str) -> str | None:
-    """An apply was killed between swap and success, or nobody confirmed it: puts back what it changed, reload included."""
-    pending = pending_of(service)
-    trouble = undo(service, pending) if pending else None
-    forget(service, bool(pending and pending["guard"]))
+    """An apply failed or was killed after its swap, or nobody confirmed it: puts back what it changed, reload included."""
+    state = state_of(service)
+    trouble = undo(service, state, state.pending) if state.pending else None
+    forget(service, bool(state.pending and state.pending["guard"]))
     return trouble
 
 
-def undo(service: str, pending: Json) -> str:
+def undo(service: str, state: State, pending: Json) -> str:
     """Everything as it was before the swap; says what does not work even so. May itself be killed and done again."""
-    previous, failed = load(service, state_of(service)["current"]), load(service, pending["release"])
-    dirty = set(pending["dirty"])
+    previous, failed = load(service, state.current) or NOTHING, load(service, pending["release"]) or NOTHING
+    before = {name: units.State(*values) for name, values in pending["before"].items()}
     # While their files are there: systemd stops a unit whose file is gone, but not by the ExecStop that stood in it.
-    if begun := [name for name, [active, *_] in pending["before"].items() if not active]:
+    if begun := [name for name, unit in before.items() if not unit.active]:
         units.systemctl("stop", *begun)
-    files.restore(state_dir("saved", service, pending["saved"]))
+    for name in begun:
+        units.systemctl("disable", name)
+    files.restore(pending["dirty"], state_dir("saved", service, pending["saved"]))
     shutil.rmtree(state_dir("quarantine", pending["saved"]), ignore_errors=True)
     try:
-        units.reload_manager(dirty)
-        undo_units([bundle for bundle in (failed, previous) if bundle], pending, dirty)
-        units.attempt(previous.probes if previous else [], "probe of the previous release")
+        units.reload_manager(set(pending["dirty"]))
+        now, verbs = units.states(list(before)), dict.fromkeys(before, "none")
+        known = [unit._replace(enabled=before[unit.name].enabled) for unit in units.both(failed, previous)]
+        for unit in known:
+            if before[unit.name].active:
+                verb = units.action(unit, failed, set(pending["dirty"])) if now[unit.name].active else "start"
+                # What has run since before the swap has not read what would take a restart.
+                early = pending["boot"] == boot() and now[unit.name].since < pending["began"]
+                verbs[unit.name] = units.softer(unit) if verb == "restart" and early else verb
+        units.converge([unit for unit in known if not now[unit.name].masked], now, verbs, "health of the previous release")
+        units.attempt(previous.probes, "probe of the previous release")
     except Failure as failure:
         return str(failure)
     return ""
-
-
-def undo_units(bundles: list[Bundle], pending: Json, dirty: set[str]) -> None:
-    before = {name: units.State(*values) for name, values in pending["before"].items()}
-    now = units.states(list(before))
-    if unasked := [name for name, state in before.items() if not state.enabled and now[name].enabled]:
-        units.systemctl("disable", "--quiet", *unasked)
-    if asked := [name for name, state in before.items() if state.enabled and not now[name].enabled]:
-        units.systemctl("enable", "--quiet", *asked)
-    known = {unit.name: (unit, bundle) for bundle in bundles for unit in bundle.units}
-    for name in [name for name, state in before.items() if state.active]:
-        unit, bundle = known[name]
-        verb = units.action(unit, bundle, dirty) if now[name].active else "start"
-        if verb == "restart" and pending["boot"] == boot() and now[name].since < pending["began"]:
-            # It has run since before the swap and has not read what would take a restart.
-            verb = units.softer(unit)
-        if verb != "none":
-            units.act(verb, unit, "health of the previous release")

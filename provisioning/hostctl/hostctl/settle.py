@@ -5,49 +5,49 @@ import os
 from . import units
 from .apply import apply
 from .check import check, drift
-from .release import commit, load, pending_of, recover, services, state_of, text_of, waits
-from .system import LOCK_SECONDS, Failure, Json, at, lock, process
+from .release import commit, load, recover, services, state_of, text_of
+from .system import LOCK_SECONDS, Failure, Json, at, lock
 
 
 def login() -> float | None:
     """When the SSH connection that asks was accepted; None at a console, from cron or by `docker exec`."""
-    pid, started = os.getppid(), None
+    pid, accepted = os.getppid(), None
     while pid > 1:
-        parent, begun = process(pid)
+        fields = at(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         program = os.path.basename(os.readlink(at(f"/proc/{pid}/exe"))).removesuffix(" (deleted)")
+        pid = int(fields[1])
         # The one whose parent is the first process listens; `sshd-session` is a program of its own since OpenSSH 9.8.
-        if program in ("sshd", "sshd-session") and parent != 1:
-            started = begun
-        pid = parent
-    return started
+        if program in ("sshd", "sshd-session") and pid != 1:
+            # Since the kernel's start: the calendar may be set to anything.
+            accepted = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return accepted
 
 
 def confirm(service: str, release: str) -> tuple[int, Json]:
-    answer = {"service": service, "hash": release}
     with lock(f"{service}.lock"):
-        pending, current = pending_of(service), state_of(service)["current"]
-        if pending is None and current == release:
-            return 0, {**answer, "result": "unchanged"}
-        if pending is None or pending["release"] != release or not waits(pending):
-            raise Failure("confirm", f"{release} does not wait to be confirmed, {current} runs: nobody confirmed in time and the "
-                          "host took it back by itself, or it was never applied; see journalctl -t hostctl, then apply again")
+        state = state_of(service)
+        if state.pending is None and state.current == release:
+            return 0, {"service": service, "hash": release, "result": "unchanged"}
+        if state.pending is None or not state.confirmable() or state.live() != release:
+            why = "nobody confirmed in time and the host took it back by itself, or it was never applied"
+            raise Failure("confirm", f"{release} does not wait to be confirmed, {state.current} runs: {why}; "
+                          "see journalctl -t hostctl, then apply again")
         since = login()
         if since is None:
             raise Failure("confirm", "this does not come from an SSH login; a console proves nothing about the way in")
         # Starts of processes are cut to hundredths.
-        if since < int(pending["guard"]["since"] * 100) / 100:
+        if since < int(state.pending["guard"]["since"] * 100) / 100:
             raise Failure("confirm", "this SSH connection is older than the change; open a new one: ssh -o ControlPath=none")
-        commit(service, pending)
-    return 0, {**answer, "result": "confirmed"}
+        commit(service, state.pending)
+    return 0, {"service": service, "hash": release, "result": "confirmed"}
 
 
 def again(service: str, release: str | None, restart_now: bool = False) -> tuple[int, Json]:
     """Applies a release that lies on this host."""
-    text = text_of(service, release)
-    if text is not None:
+    if text := text_of(service, release):
         return apply(service, str(release), text, restart_now)
     reason = f"release {release} is not on this host, so it has to be applied anew: pulumi up --replace '**{service}*-apply'"
-    return 30, {"service": service, "hash": release, "result": "refused", "step": "release", "reason": reason}
+    return 30, Failure("release", reason).answer(service=service, hash=release)
 
 
 def repair(wanted: list[str]) -> tuple[int, Json]:
@@ -57,66 +57,64 @@ def repair(wanted: list[str]) -> tuple[int, Json]:
     # Twice: a service whose probes need another one is repaired once that one is.
     for service, release in [*asked.items(), *asked.items()]:
         if not as_wanted(service, release):
-            answers[service] = again(service, release or state_of(service)["current"])
+            answers[service] = again(service, release or state_of(service).current)
     code, report = check(None)
     failed = [code for service, (code, _) in answers.items() if not as_wanted(service, asked[service])]
     return max([code, *failed]), {"repaired": [answer for _, answer in answers.values()], **report}
 
 
 def as_wanted(service: str, release: str) -> bool:
-    current = state_of(service)["current"]
-    return current is not None and release in ("", current) and not drift(service)
+    return release in ("", state_of(service).current) and not drift(service)
 
 
-def revert(service: str, target: str | None) -> tuple[int, Json]:
+def revert(service: str, to: str | None) -> tuple[int, Json]:
     """To the release before; where a change waits to be confirmed or was killed, to the one before that change."""
     with lock(f"{service}.lock"):
         trouble, state = recover(service), state_of(service)
-    history = state["history"]
-    if trouble is not None and target is None:
-        return 0, {"service": service, "hash": state["current"], "result": "changed", "reason": trouble}
-    if target is None and len(history) < 2:
+    if trouble is not None and to is None:
+        return 0, {"service": service, "hash": state.current, "result": "changed", "reason": trouble}
+    if to is None and len(state.history) < 2:
         raise Failure("revert", f"{service} has no earlier release on this host; see: hostctl list")
-    if target is not None and target not in history:
-        raise Failure("revert", f"{service} has no release {target} on this host; kept are: {', '.join(history) or 'none'}")
-    return again(service, target or history[1])
+    if to is not None and to not in state.history:
+        raise Failure("revert", f"{service} has no release {to} on this host; kept are: {', '.join(state.history) or 'none'}")
+    return again(service, to or state.history[1])
 
 
 def releases(service: str) -> tuple[int, Json]:
     """Those that are kept, newest first, and what each unpacked where."""
     state = state_of(service)
     kept = [{"hash": name, "archives": [{"path": archive.path, "sha256": archive.sha256} for archive in bundle.archives]}
-            for name in state["history"] if (bundle := load(service, name))]
-    return 0, {"service": service, "current": state["current"], "releases": kept}
+            for name in state.history if (bundle := load(service, name))]
+    return 0, {"service": service, "current": state.current, "releases": kept}
 
 
-def settle(only: str | None) -> tuple[int, Json]:
+def settle(service: str | None) -> tuple[int, Json]:
     """Called by timers and at boot: takes back what was killed or never confirmed, does restarts whose window is open."""
     done: list[Json] = []
-    for service in [name for name in services() if only in (None, name)]:
+    for name in [name for name in services() if service in (None, name)]:
         try:
-            finish(service, LOCK_SECONDS if only else 0, done)
+            finish(name, LOCK_SECONDS if service else 0, done)
         except Failure as failure:
             # Where somebody is at it, the next round looks again.
-            if only or failure.step != "lock":
-                done.append({"service": service, "result": "refused", "step": failure.step, "reason": failure.reason})
+            if service or failure.step != "lock":
+                done.append(failure.answer(service=name))
     codes = {"reverted": 20, "refused": 40}
     return max((codes.get(item["result"], 0) for item in done), default=0), {"settled": done}
 
 
 def finish(service: str, patience: float, done: list[Json]) -> None:
     with lock(f"{service}.lock", patience):
-        pending = pending_of(service)
-        if pending is not None and not waits(pending):
-            why = "nobody confirmed the change in time" if pending.get("works") else "an apply was killed"
+        state = state_of(service)
+        if state.pending and not state.confirmable():
+            why = "nobody confirmed the change in time" if state.pending.get("works") else "an apply was killed"
             reason = f"{why}. {recover(service)}"
-            done.append({"service": service, "hash": pending["release"], "result": "reverted", "reason": reason})
+            done.append({"service": service, "hash": state.live(), "result": "reverted", "reason": reason})
     state = state_of(service)
-    left = units.put_off(state["restarts"], units.states(list(state["restarts"])))
+    left = units.put_off(state.restarts, units.states(list(state.restarts)))
     if any(units.open_now(note["window"]) for note in left.values()):
-        code, answer = again(service, state["current"])
+        code, answer = again(service, state.current)
         done.append(answer)
         running = next(iter(left.values()))["running"]
-        if code == 20 and running in state["history"]:
+        if code == 20 and running in state.history:
             # It does not come up with what was written since: back to what it ran with.
             done.append(again(service, running, restart_now=True)[1])

@@ -2,6 +2,7 @@
 
 import fcntl
 import grp
+import hashlib
 import json
 import os
 import pwd
@@ -9,8 +10,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,16 +28,26 @@ class Failure(Exception):
         super().__init__(f"{step}: {reason}")
         self.step, self.reason, self.code = step, reason, code
 
+    def answer(self, **known: Any) -> Json:
+        return {**known, "result": "reverted" if self.code == 20 else "refused", "step": self.step, "reason": self.reason}
+
+
+class Command(NamedTuple):
+    """A program without a shell, as bundles name them."""
+
+    name: str
+    argv: list[str]
+    timeout: float = 60.0
+    user: str = "root"
+
+    def run(self) -> "Result":
+        """What has no words to run has nothing to say."""
+        return run(self.argv, self.timeout, self.user) if self.argv else Result(0, "")
+
 
 class Result(NamedTuple):
     code: int
     output: str
-
-
-class Call(NamedTuple):
-    argv: list[str]
-    timeout: float = 60.0
-    user: str = "root"
 
 
 def at(path: str) -> Path:
@@ -78,14 +89,14 @@ def run(argv: list[str], timeout: float = 60.0, user: str = "root", extra: dict[
         return Result(124, f"{child.communicate()[0]}\nno end after {timeout:.0f} s")
 
 
-def run_all(calls: Sequence[Call]) -> list[Result]:
-    """Side by side; the results in the order of the calls."""
-    results = [Result(127, "not run")] * len(calls)
+def run_all(commands: list[Command]) -> list[Result]:
+    """Side by side; the results in the order of the commands."""
+    results = [Result(127, "not run")] * len(commands)
 
     def one(number: int) -> None:
-        results[number] = run(*calls[number])
+        results[number] = commands[number].run()
 
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(calls))]
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(commands))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -111,28 +122,22 @@ def lock(name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         yield
 
 
-def process(pid: int) -> tuple[int, float]:
-    """Parent and start of a process, the start in seconds since the kernel's: the calendar may be set to anything."""
-    fields = at(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[1]), int(fields[19]) / os.sysconf("SC_CLK_TCK")
-
-
 def boot() -> str:
     """Names this run of the system: /run is empty after each start. (The kernel's own name outlives a container's restart.)"""
-    path = at("/run/bascule/boot")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT, 0o600))
-    except OSError:
-        pass  # Read-only to the check in its sandbox: what is there counts.
-    return str(path.stat().st_ctime_ns) if path.exists() else ""
+    folder = at("/run/bascule/boot")
+    with suppress(OSError):  # Read-only to the check in its sandbox: what is there counts.
+        folder.mkdir(parents=True, exist_ok=True)
+    return str(folder.stat().st_ctime_ns) if folder.exists() else ""
 
 
 def image() -> str:
     """`debian-13`, `ubuntu-24.04`: the system, named as the provider's images are."""
-    lines = [line.partition("=") for line in at("/etc/os-release").read_text().splitlines()]
-    release = {key: value.strip('"') for key, _, value in lines}
-    return f"{release.get('ID')}-{release.get('VERSION_ID')}"
+    release = dict(line.split("=", 1) for line in at("/etc/os-release").read_text().splitlines() if "=" in line)
+    return f"{release.get('ID')}-{release.get('VERSION_ID')}".replace('"', "")
+
+
+def fingerprint(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def ids(owner: str, group: str) -> tuple[int, int]:
@@ -144,25 +149,25 @@ def ids(owner: str, group: str) -> tuple[int, int]:
 
 def beside(path: Path) -> Path:
     """Where a path's next content waits for its rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     return path.with_name(f".{path.name}.hostctl")
 
 
-def write_beside(path: Path, content: bytes, mode: int = 0o600, owner: tuple[int, int] = (0, 0)) -> Path:
-    fresh = beside(path)
-    fresh.unlink(missing_ok=True)
-    try:
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            if os.geteuid() == 0:
-                os.fchown(file.fileno(), *owner)
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-    return fresh
+def make_way(place: Path) -> None:
+    """For a new file or link: what lies there is left from an apply that was killed."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+
+
+def create(place: Path, content: bytes, mode: int = 0o600, owner: tuple[int, int] = (0, 0)) -> None:
+    """A new file whose content is on disk for good."""
+    make_way(place)
+    with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        if os.geteuid() == 0:
+            os.fchown(file.fileno(), *owner)
+        os.fchmod(file.fileno(), mode)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync(folder: Path) -> None:
@@ -178,12 +183,7 @@ def move_whole(source: Path, path: Path) -> None:
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600, owner: tuple[int, int] = (0, 0)) -> None:
     """After a crash the path holds the old or the new content, never a part: temporary file, fsync, rename, fsync."""
-    move_whole(write_beside(path, content, mode, owner), path)
-
-
-def link_whole(path: Path, target: str) -> None:
-    beside(path).unlink(missing_ok=True)
-    os.symlink(target, beside(path))
+    create(beside(path), content, mode, owner)
     move_whole(beside(path), path)
 
 

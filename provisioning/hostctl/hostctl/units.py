@@ -5,8 +5,8 @@ import re
 import time
 from typing import NamedTuple
 
-from .bundle import Bundle, Command, Unit, template
-from .system import Call, Failure, Json, Result, boot, run, run_all
+from .bundle import Bundle, Unit, template
+from .system import Command, Failure, Json, Result, boot, run, run_all
 
 FOLDERS = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 # Units without an [Install] section, or whose start somebody else arranges, cannot be enabled and need not be.
@@ -25,24 +25,33 @@ def systemctl(*arguments: str) -> Result:
     return run(["systemctl", "--no-ask-password", *arguments], 180)
 
 
-def demand(*arguments: str) -> None:
-    result = systemctl(*arguments)
+def demand(verb: str, *names: str) -> None:
+    if verb in ("start", "restart"):
+        # A unit that failed too often refuses to start until its counter is cleared.
+        systemctl("reset-failed", *names)
+    result = systemctl(verb, *names)
     if result.code != 0:
-        raise Failure("units", f"{' '.join(arguments)}: {result.output.strip()[-300:]}\n{journal(arguments[-1])}")
+        said = [f"{' '.join([verb, *names])}: {result.output.strip()[-300:]}", *map(journal, names[-1:])]
+        raise Failure("units", "\n".join(said))
 
 
 def journal(name: str) -> str:
     return run(["journalctl", "-u", name, "-n", "15", "--no-pager", "-o", "cat"], 10).output[-1200:]
 
 
-def question(names: list[str]) -> Call:
-    return Call(["systemctl", "show", "-p", PROPERTIES, *names] if names else ["true"])
+def both(first: Bundle, second: Bundle) -> list[Unit]:
+    """The units of two releases; of those with the same name the second's."""
+    return list({unit.name: unit for unit in first.units + second.units}.values())
+
+
+def question(names: list[str]) -> Command:
+    return Command("systemd", ["systemctl", "show", "-p", PROPERTIES, *names] if names else [])
 
 
 def states(names: list[str], answer: Result | None = None) -> dict[str, State]:
-    answer = answer or run(*question(names))
-    texts = re.split(r"\n\s*\n", answer.output.strip()) if names else []
-    blocks = [dict(line.split("=", 1) for line in text.splitlines() if "=" in line) for text in texts]
+    answer = answer or question(names).run()
+    texts = re.split(r"\n\s*\n", answer.output.strip())[:len(names)]
+    blocks = [dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)) for text in texts]
     if answer.code != 0 or len(blocks) != len(names):
         raise Failure("units", f"systemd does not answer: {answer.output[-500:]}", 40)
     return {name: State(block.get("ActiveState") in ("active", "reloading"), block.get("UnitFileState") in ENABLED,
@@ -90,50 +99,34 @@ def softer(unit: Unit) -> str:
     return "reload" if unit.onChange == "reload" else "none"
 
 
-def act(verb: str, unit: Unit, step: str = "health") -> None:
-    if verb != "reload":
-        # A unit that failed too often refuses to start until its counter is cleared.
-        systemctl("reset-failed", unit.name)
-    demand(verb, unit.name)
-    healthy(unit, step)
-
-
-def attempt(commands: list[Command], step: str) -> None:
+def attempt(commands: list[Command], step: str, *units: str) -> None:
     """Runs checks side by side, again and again every half second, until each has passed or its time is over."""
     begun = time.monotonic()
     while commands:
         spent = time.monotonic() - begun
-        results = run_all([command.within(command.timeout - spent) for command in commands])
+        results = run_all([command._replace(timeout=max(1.0, command.timeout - spent)) for command in commands])
         failed = [(command, result) for command, result in zip(commands, results, strict=True) if result.code != 0]
         for command, result in failed:
             if time.monotonic() - begun + 0.5 > command.timeout:
-                raise Failure(step, f"{command.name}: {result.output.strip()[-1200:]}")
+                # A unit's own log says more than its check does.
+                raise Failure(step, "\n".join([f"{command.name}: {result.output.strip()[-1200:]}", *map(journal, units)]))
         commands = [command for command, _ in failed]
         time.sleep(0.5 if commands else 0)
 
 
-def healthy(unit: Unit, step: str) -> None:
-    """Waits for the unit's own check; on failure the unit's log says more than the check does."""
-    try:
-        attempt([unit.health] if unit.health else [], step)
-    except Failure as failure:
-        raise Failure(step, f"{failure.reason}\n{journal(unit.name)}") from None
-
-
-def bring_up(bundle: Bundle, before: dict[str, State], verbs: dict[str, str]) -> None:
-    """Starts what does not run, all at once; does to what runs what the verbs say, one after the other."""
-    enable = [unit.name for unit in bundle.units if unit.enabled and not before[unit.name].enabled]
-    disable = [unit.name for unit in bundle.units if not unit.enabled and before[unit.name].enabled]
-    stopped = [unit.name for unit in bundle.units if not before[unit.name].active]
-    if masked := [unit.name for unit in bundle.units if before[unit.name].masked]:
-        demand("unmask", *masked)
-    if stopped:
-        systemctl("reset-failed", *stopped)
-    for words, names in ((["enable", "--quiet"], enable), (["disable", "--quiet"], disable), (["start"], stopped)):
+def converge(wanted: list[Unit], now: dict[str, State], verbs: dict[str, str], step: str) -> None:
+    """Starts what is to be started, all at once; does to the others what the verbs say, one after the other."""
+    changes = {
+        "unmask": [unit.name for unit in wanted if now[unit.name].masked],
+        "enable": [unit.name for unit in wanted if unit.enabled and not now[unit.name].enabled],
+        "disable": [unit.name for unit in wanted if not unit.enabled and now[unit.name].enabled],
+        "start": [unit.name for unit in wanted if verbs[unit.name] == "start"],
+    }
+    for verb, names in changes.items():
         if names:
-            demand(*words, *names)
-    for unit in bundle.units:
-        if unit.name in stopped:
-            healthy(unit, "health")
-        elif verbs[unit.name] != "none":
-            act(verbs[unit.name], unit)
+            demand(verb, *names)
+    for unit in wanted:
+        if verbs[unit.name] not in ("none", "start"):
+            demand(verbs[unit.name], unit.name)
+        if verbs[unit.name] != "none" and unit.health:
+            attempt([unit.health], step, unit.name)

@@ -10,19 +10,19 @@ BY_NAME = {"status": job.status, "stop": job.stop, "ended": job.ended}
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="job", required=True)
-    for verb in ("start", "wait", *BY_NAME):
-        one = verbs.add_parser(verb)
+    words = parser.add_subparsers(dest="word", required=True)
+    for word in ("start", "wait", *BY_NAME):
+        one = words.add_parser(word)
         one.add_argument("--name", required=True)
         one.add_argument("--seconds", type=float, default=60.0)
-    verbs.add_parser("list")
+    words.add_parser("list")
 
 
-def answer(options: argparse.Namespace) -> dict[str, Any]:
-    if options.job == "list":
-        return job.listing()
-    if options.job == "start":
-        return job.start(options.name, sys.stdin.buffer.read())
-    if options.job == "wait":
-        return job.wait(options.name, options.seconds)
-    return BY_NAME[options.job](options.name) or {}
+def answer(word: str, name: str = "", seconds: float = 0.0) -> tuple[int, dict[str, Any]]:
+    if word == "list":
+        return 0, job.listing()
+    if word == "start":
+        return 0, job.start(name, sys.stdin.buffer.read())
+    if word == "wait":
+        return 0, job.wait(name, seconds)
+    return 0, BY_NAME[word](name) or {}

@@ -99,15 +99,25 @@ class Refused(Server):
 
     def test_paths(self) -> None:
         self.refused(self.demo(absent=["/etc/../etc/passwd"]), "bundle", "is not absolute and plain")
-        self.refused(self.demo(absent=["/etc/demo.conf"]), "bundle", "named twice: ['/etc/demo.conf']")
+        self.refused(self.demo(absent=["/"]), "bundle", "is not absolute and plain")
+        self.refused(self.demo(exclusive={"etc": []}), "bundle", "is not absolute and plain")
 
-    def test_setuid(self) -> None:
-        self.refused(self.demo(files=[{"path": "/bin/x", "content": "", "mode": "4755"}]), "bundle", "without setuid bits")
+    def test_words_and_types(self) -> None:
+        units = [{"name": "demo.service", "onChange": "reboot"}]
+        self.refused(self.demo(units=units), "bundle", "onChange is 'reboot', not reload or restart or none")
+        self.refused(self.demo(guardSeconds="60"), "bundle", "guardSeconds is str, not float")
+        self.refused({**self.demo(), "service": "demo/../x"}, "bundle", "lower-case letters, digits and - only")
+
+    def test_what_only_a_careless_bundle_says_changes_nothing(self) -> None:
+        for careless in ({"path": "/etc/x", "content": "%", "encoding": "base64"}, {"path": "/etc/x", "content": "", "mode": "rw"}):
+            code, answer = self.apply(self.demo(files=[*self.demo()["files"], careless]))
+            self.assertEqual((code, answer["result"], self.read("/etc/demo.conf")), (40, "refused", None))
 
     def test_no_such_owner_changes_nothing(self) -> None:
         files = [{"path": "/etc/demo.conf", "content": "x"}, {"path": "/etc/b", "content": "x", "owner": "nobody-here"}]
         self.refused(self.demo(files=files), "files", "no user nobody-here")
-        self.assertIsNone(self.read("/etc/demo.conf"))
+        # Nor is there anything left of what was written beside its place.
+        self.assertEqual(os.listdir(self.root / "etc"), ["os-release"])
 
     def test_syntax_error_is_never_live(self) -> None:
         self.changed(self.demo())

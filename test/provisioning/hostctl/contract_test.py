@@ -119,6 +119,3 @@ class Uploads(Server):
         (self.root / "tmp/demo.tgz").unlink()
         os.mkfifo(self.root / "tmp/demo.tgz")
         self.assertEqual(self.apply(self.bundle("0"))[0], 30)
-
-    def test_either_content_or_upload(self) -> None:
-        self.assertIn("either content, or upload and sha256", self.apply(self.bundle("0", content="x"))[1]["reason"])

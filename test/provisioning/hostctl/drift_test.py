@@ -59,3 +59,22 @@ class Drift(Server):
         self.log()
         self.changed(self.demo())
         self.assertEqual(self.log(), ["reload demo.service"])
+
+    def test_an_unpacked_archive_is_read_only_where_somebody_has_touched_it(self) -> None:
+        bundle = self.full()
+        self.changed(bundle)
+        record = next((self.root / "var/lib/bascule/archives").iterdir())
+        known = json.loads(record.read_text())
+        file = self.root / "srv/demo/1/a"
+        # As if it had other content and nobody had touched it: what a disk does that forgets.
+        record.write_text(json.dumps({**known, "tree": "other"}))
+        self.assertEqual(self.apply(bundle)[1]["result"], "unchanged")
+        self.assertEqual(self.drift(), [("archive", "/srv/demo/1", "tree")])
+        self.assertEqual(self.hostctl("repair")[0], 0)
+        self.assertEqual(self.drift(), [])
+        # Same size, same time of modification: the time of the last change tells.
+        before = file.stat()
+        file.write_text("2")
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        self.changed(bundle)
+        self.assertEqual((file.read_text(), self.drift()), ("1", []))
