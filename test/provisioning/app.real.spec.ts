@@ -18,9 +18,17 @@ const migrations = Object.fromEntries(
   migrationFiles.map((name) => [`migrations/${name}`, readFileSync(new URL(`migrations/${name}`, example), "utf8")]),
 );
 
-/** Answers its own name at every path, so that it shows which release runs. */
+/** Answers its own name at every path, so that it shows which release runs; at two of them it takes memory without end. */
 const program = (release: string) => `import { createServer } from "node:http";
-const server = createServer((request, response) => response.end("${release} " + process.version));
+const kept = [];
+const leaks = {
+  "/heap": () => kept.push(Array.from({ length: 1e5 }, () => ({}))),
+  "/buffers": () => kept.push(Buffer.alloc(1e6, 1)),
+};
+const server = createServer(({ url }, response) => {
+  while (url in leaks) leaks[url]();
+  response.end("${release} " + process.version);
+});
 server.listen(Number(process.env.PORT), "127.0.0.1");
 process.on("SIGTERM", () => server.close(() => process.exit(0)));
 `;
@@ -101,6 +109,21 @@ for (const image of ["debian-13", "debian-12"] as const) {
         /^NODE_OPTIONS=--max-old-space-size=60 --max-semi-space-size=4$/m,
       );
     });
+
+    for (const [what, path, reason] of [
+      ["heap is full", "/heap", /heap out of memory/],
+      ["memory beside the heap is too much", "/buffers", /status=9\/KILL|oom-kill/],
+    ] as const) {
+      it(`ends an instance whose ${what}, and starts it again while the others serve`, async () => {
+        const neighbour = await server.asRoot("systemctl show -P MainPID shop@3002");
+        const since = await server.asRoot("date +%s");
+        const dropped = await server.asRoot(`curl -s -o /dev/null -m 60 http://127.0.0.1:3001${path} || echo $?`);
+        assert.equal(dropped, "52", "no answer: the instance ended");
+        await server.asRoot("/usr/local/lib/bascule/app/health http://127.0.0.1:3001/ 20");
+        assert.match(await server.asRoot(`journalctl -u shop@3001 --since @${since} -o cat`), reason);
+        assert.equal(await server.asRoot("systemctl show -P MainPID shop@3002"), neighbour);
+      });
+    }
 
     it("refuses an upload that is not the release it was promised to be, before anything", async () => {
       const bundle = await bundleOf("forged", {});
