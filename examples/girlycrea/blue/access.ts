@@ -97,12 +97,15 @@ export class SshError extends Error {
   }
 }
 
-/** Waits until blue lets the operator in; a server answers a few seconds after the API calls it running. */
+/**
+ * Waits until blue lets the operator in, and its first boot is over: cloud-init restarts sshd on the way, so that one login says
+ * nothing of the next.
+ */
 export async function waitForSsh(access: BlueAccess, seconds = 60): Promise<void> {
   const deadline = Date.now() + seconds * 1_000;
   for (;;) {
     try {
-      await ssh(access, "true");
+      await ssh(access, "cloud-init status --wait >/dev/null || true");
       return;
     } catch (error) {
       if (!(error instanceof SshError) || error.code !== 255 || Date.now() > deadline) throw error;
