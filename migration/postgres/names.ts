@@ -1,0 +1,24 @@
+import type { Side } from "./database.ts";
+
+/** The schema that holds what a move needs in either database: fence, marker, progress, journal. */
+export const SCHEMA = "bascule";
+
+/** A name as SQL takes it, whatever it holds: quotes, capitals, an emoji. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+export function qualified(schema: string, name: string): string {
+  return `${identifier(schema)}.${identifier(name)}`;
+}
+
+/** A text as SQL takes it where a parameter is not allowed. */
+export function literal(text: string): string {
+  const quoted = text.replaceAll("'", "''");
+  return text.includes("\\") ? ` E'${quoted.replaceAll("\\", "\\\\")}'` : `'${quoted}'`;
+}
+
+/** One direction of replication: its publication and its slot on `from`, and the subscription on the other side, share this name. */
+export function streamName(from: Side): string {
+  return from === "blue" ? "bascule_blue_to_green" : "bascule_green_to_blue";
+}
