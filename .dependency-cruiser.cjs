@@ -20,7 +20,7 @@ const allowed = {
   components: ["settings", "provisioning"],
   automation: ["settings", "migration", "provisioning", "tools"],
   examples: ["tools"],
-  bench: ["examples", "tools", "provisioning", "settings", "components"],
+  bench: ["examples", "tools", "provisioning", "settings", "components", "migration", "test"],
 };
 const borders = Object.entries(allowed).map(([room, others]) => {
   const forbidden = rooms.filter((other) => other !== room && !others.includes(other));

@@ -10,6 +10,7 @@ import { converge } from "./converge.ts";
 import { logins, measureDrift, victimOf } from "./drift/entry.ts";
 import { type Entry, seconds } from "./figures.ts";
 import { hardening } from "./hardening.ts";
+import { freeze, rollback } from "./move.ts";
 import { release } from "./release.ts";
 import { endOnSignals, timed, withScene } from "./scene.ts";
 import { shop } from "./shop.ts";
@@ -19,6 +20,8 @@ export const entries: Record<string, Entry> = {
   hardening,
   shop,
   release,
+  freeze,
+  rollback,
   up: {
     about: "pulumi up of a bare single VPS, a no-change up, a preview",
     run: (say, choice) =>

@@ -1,5 +1,6 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
+import { ensurePooler } from "../tools/clients.ts";
 import { ensureContainers } from "../tools/containers.ts";
 import { ensureEngine } from "../tools/engine.ts";
 import { ensureImages } from "../tools/images.ts";
@@ -21,6 +22,7 @@ const specs = globSync("test/**/*.spec.ts", { cwd: root })
   .sort(slowLast);
 
 try {
+  await ensurePooler(say);
   await ensureContainers(say);
   await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
   await removeLeftovers(say);

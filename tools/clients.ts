@@ -10,20 +10,39 @@ const CLIENTS: Record<string, string> = {
   git: "git",
 };
 
+/** Daemons that tests start themselves, and where they come from. */
+const POOLER: Record<string, string> = { pgbouncer: "pgbouncer" };
+
+/** Where Debian puts daemons, which is not on everybody's PATH. */
+const DAEMONS = ["/usr/sbin"];
+
 /** Makes sure that the client programs are there: installs what is missing where that is allowed, else says how. */
-export async function ensureClients(report: Report, mayInstall = canInstall): Promise<void> {
-  const missing = await missingClients();
+export function ensureClients(report: Report, mayInstall = canInstall): Promise<void> {
+  return ensurePrograms(CLIENTS, report, mayInstall);
+}
+
+/** The same for the pooler that the tests and measurements of the data move put before their databases. */
+export function ensurePooler(report: Report, mayInstall = canInstall): Promise<void> {
+  return ensurePrograms(POOLER, report, mayInstall);
+}
+
+async function ensurePrograms(
+  wanted: Record<string, string>,
+  report: Report,
+  mayInstall: () => Promise<boolean>,
+): Promise<void> {
+  const missing = await missingOf(wanted);
   if (missing.length === 0) {
     return;
   }
-  const packages = [...new Set(missing.map((name) => CLIENTS[name] ?? name))];
+  const packages = [...new Set(missing.map((name) => wanted[name] ?? name))];
   const names = missing.join(", ");
   if (!(await mayInstall())) {
     throw new ToolError(`not found on PATH: ${names}. Install with: sudo apt-get install ${packages.join(" ")}`);
   }
   report(`not found on PATH: ${names}`);
   await install(packages, report);
-  const still = await missingClients();
+  const still = await missingOf(wanted);
   if (still.length > 0) {
     throw new ToolError(
       `installed ${packages.join(" ")}, but still not found on PATH: ${still.join(", ")}. Check PATH: echo $PATH`,
@@ -31,8 +50,8 @@ export async function ensureClients(report: Report, mayInstall = canInstall): Pr
   }
 }
 
-async function missingClients(): Promise<string[]> {
-  const names = Object.keys(CLIENTS);
-  const found = await Promise.all(names.map((name) => findAll(name)));
+async function missingOf(wanted: Record<string, string>): Promise<string[]> {
+  const names = Object.keys(wanted);
+  const found = await Promise.all(names.map((name) => findAll(name, DAEMONS)));
   return names.filter((_, index) => found[index]?.length === 0);
 }

@@ -10,6 +10,13 @@ export function otherSide(side: Side): Side {
 /** Every value as PostgreSQL wrote it: a number, a date or a float that went through JavaScript could come out as another. */
 export type Row = Record<string, string | null>;
 
+/** A value that is always there. @throws Error naming the column where it is not */
+export function field(row: Row, name: string): string {
+  const value = row[name];
+  if (value === null || value === undefined) throw new Error(`the answer of PostgreSQL has no ${name}`);
+  return value;
+}
+
 /** Where a database is and who asks; the keys are those of node-postgres. */
 export interface Access {
   host: string;
@@ -22,15 +29,27 @@ export interface Access {
 
 const verbatim = { getTypeParser: () => (value: string) => value };
 
+export interface SessionOptions {
+  /** Statements that make a new session what the work needs, such as `SET statement_timeout = 0`. */
+  setup?: readonly string[];
+  /** Not opened again after it broke: what it held, such as a lock, is gone with it. */
+  once?: boolean;
+  /** What the server shows of the session. @default "bascule" */
+  name?: string;
+}
+
 /** One session at one of the two databases; opened at the first question, and again after it broke. */
 export class Database {
   readonly side: Side;
   readonly access: Access;
+  readonly #options: SessionOptions;
   #client: pg.Client | undefined;
+  #opened = false;
 
-  constructor(side: Side, access: Access) {
+  constructor(side: Side, access: Access, options: SessionOptions = {}) {
     this.side = side;
     this.access = access;
+    this.#options = options;
   }
 
   /** @throws Error naming the side and the address, never the password, when there is no way to it */
@@ -61,8 +80,8 @@ export class Database {
   }
 
   /** Another session at the same database: for what must not share a transaction or a wait. */
-  another(): Database {
-    return new Database(this.side, this.access);
+  another(options = this.#options): Database {
+    return new Database(this.side, this.access, options);
   }
 
   async close(): Promise<void> {
@@ -73,9 +92,11 @@ export class Database {
 
   async #connected(): Promise<pg.Client> {
     if (this.#client !== undefined) return this.#client;
+    if (this.#opened && this.#options.once) throw new Error(`the session at ${this.side}'s database is gone`);
+    this.#opened = true;
     const client = new pg.Client({
       ...this.access,
-      application_name: "bascule",
+      application_name: this.#options.name ?? "bascule",
       types: verbatim,
       keepAlive: true,
       connectionTimeoutMillis: 10_000,
@@ -93,6 +114,12 @@ export class Database {
       throw new Error(`${this.side}'s database ${database} at ${host}:${port} does not let ${user} in: ${why}`, {
         cause: error,
       });
+    }
+    try {
+      for (const statement of this.#options.setup ?? []) await client.query(statement);
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
     }
     this.#client = client;
     return client;

@@ -3,6 +3,9 @@ import type { Side } from "./database.ts";
 /** The schema that holds what a move needs in either database: fence, marker, progress, journal. */
 export const SCHEMA = "bascule";
 
+/** What a server shows of the sessions of a watchdog. */
+export const WATCHDOG = "bascule watchdog";
+
 /** A name as SQL takes it, whatever it holds: quotes, capitals, an emoji. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

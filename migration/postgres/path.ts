@@ -4,8 +4,8 @@ import type { Database, Side } from "./database.ts";
 export type Sessions = Readonly<Record<Side, Database>>;
 
 /**
- * What carries the changes of one side to the other: a subscription of the other side ({@link NativePath}), or an applier that
- * pushes them there ({@link PushPath}). Every call may be repeated; the second one changes nothing.
+ * What carries the changes of one side to the other: a subscription of the other side (`native.ts`), or an applier that pushes them
+ * there. Every call may be repeated; the second one changes nothing.
  */
 export interface Path {
   /** The side whose changes it carries; its slot and its publication there are named `streamName(from)`. */
@@ -18,15 +18,4 @@ export interface Path {
   trouble(at: Sessions): Promise<string | undefined>;
   /** Whether the other side has everything up to this place in the log of `from`, and has it on disk. */
   holds(at: Sessions, lsn: string): Promise<boolean>;
-}
-
-/**
- * Whoever keeps the applier running for days: a service on green's server, a process of a test. Started twice it runs once; when
- * `stop` returns it applies nothing more.
- */
-export interface ApplierHost {
-  start(): Promise<void>;
-  stop(): Promise<void>;
-  /** @returns why it does not run or not get on, or undefined */
-  trouble(): Promise<string | undefined>;
 }

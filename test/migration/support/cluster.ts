@@ -37,6 +37,7 @@ const SETTINGS = {
 export interface Cluster {
   major: Major;
   port: number;
+  readonly running: boolean;
   /** Its process ends at once, as in a power cut. */
   kill(): Promise<void>;
   /** Starts it again after `kill`. */
@@ -74,6 +75,9 @@ export async function startCluster(major: Major, more: Record<string, string> = 
   const cluster: Cluster = {
     major,
     port,
+    get running() {
+      return server !== undefined && server.exitCode === null && server.signalCode === null;
+    },
     kill: () => end("SIGKILL"),
     async start() {
       const deadline = Date.now() + 20_000;

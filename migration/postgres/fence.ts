@@ -1,0 +1,144 @@
+import type { Catalog, Table } from "./catalog.ts";
+import { type Database, field } from "./database.ts";
+import { requireEpoch } from "./lock.ts";
+import { identifier, qualified, SCHEMA } from "./names.ts";
+
+/** Sorts last, so that the application's own triggers of the same moment have had their say. */
+const TRIGGER = "zz_bascule_fence";
+
+const FUNCTION = `
+CREATE OR REPLACE FUNCTION ${SCHEMA}.fence() RETURNS trigger LANGUAGE plpgsql AS $fence$
+BEGIN
+  RAISE EXCEPTION 'bascule: % is fenced; the other side takes the writes', tg_table_name USING ERRCODE = '25006';
+END $fence$`;
+
+/**
+ * `deadlock_timeout` for taking the locks. An autovacuum gives way to whoever has waited so long, a second as servers come; of two
+ * writers in a deadlock the one whose time is over first is ended.
+ */
+const HURRIED_MS = 10;
+const PATIENT_MS = 2_500;
+const ATTEMPTS = 4;
+const DEADLOCK = "40P01";
+
+/** `mixed`: somebody has switched single triggers by hand, and nobody can say what was written. */
+export type FenceState = "open" | "closed" | "mixed";
+
+/**
+ * Puts a disabled statement trigger on every table, roots and leaves: on a root alone a direct insert into a leaf would pass. A
+ * statement trigger binds owners and superusers, fires for COPY and for statements that find no row, and never for replication.
+ */
+export async function installFence(database: Database, { tables }: Catalog): Promise<void> {
+  await database.query(FUNCTION);
+  const present = new Set((await fencedTables(database)).map(({ table }) => table));
+  for (const table of tables) {
+    const name = qualified(table.schema, table.name);
+    if (present.has(name)) continue;
+    await database.query(
+      `BEGIN; SET LOCAL lock_timeout = '5s';
+       CREATE TRIGGER ${TRIGGER} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${name}
+         FOR EACH STATEMENT EXECUTE FUNCTION ${SCHEMA}.fence();
+       ALTER TABLE ONLY ${name} DISABLE TRIGGER ${TRIGGER}; COMMIT`,
+    );
+  }
+}
+
+/** @throws Error naming the tables that no fence would hold */
+export async function requireFences(database: Database, { tables }: Catalog): Promise<void> {
+  const present = new Set((await fencedTables(database)).map(({ table }) => table));
+  const bare = tables.map(({ schema, name }) => qualified(schema, name)).filter((name) => !present.has(name));
+  if (bare.length > 0)
+    throw new Error(
+      `${database.side} has tables that came after the copy and that nothing carries: ${bare.join(", ")}`,
+    );
+}
+
+export async function readFence(database: Database): Promise<FenceState> {
+  const triggers = await fencedTables(database);
+  const closed = triggers.filter((trigger) => trigger.closed).length;
+  if (closed === 0) return "open";
+  return closed === triggers.length ? "closed" : "mixed";
+}
+
+async function fencedTables(database: Database): Promise<{ table: string; closed: boolean }[]> {
+  const rows = await database.query(
+    `SELECT n.nspname AS schema, c.relname AS name, (t.tgenabled <> 'D')::text AS closed
+     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE t.tgname = $1 AND NOT t.tgisinternal`,
+    [TRIGGER],
+  );
+  return rows.map((row) => ({
+    table: qualified(field(row, "schema"), field(row, "name")),
+    closed: field(row, "closed") === "true",
+  }));
+}
+
+/** Who may, and how long to wait for writers that are still at work. */
+export interface FenceOptions {
+  epoch: number;
+  lockTimeoutMs: number;
+}
+
+/**
+ * Closes a side in one transaction: its locks wait for every writer in flight, and keep new ones out until the triggers hold. When a
+ * lock does not come in time nothing has changed.
+ */
+export async function fence(database: Database, tables: Table[], options: FenceOptions): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      // First ahead of an autovacuum; after a deadlock with a writer that one gives way, who finds it after a second.
+      const patience = attempt === 1 ? HURRIED_MS : PATIENT_MS;
+      return await switchTriggers(database, tables, "ENABLE", { ...options, patience }, async () => undefined);
+    } catch (error) {
+      if (errorCode(error) !== DEADLOCK || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/**
+ * Opens a side in one transaction: the commit point of a flip.
+ * @param record what is written in the same transaction
+ */
+export function unfence(
+  database: Database,
+  tables: Table[],
+  options: FenceOptions,
+  record: () => Promise<unknown>,
+): Promise<void> {
+  return switchTriggers(database, tables, "DISABLE", { ...options, patience: HURRIED_MS }, record);
+}
+
+async function switchTriggers(
+  database: Database,
+  tables: Table[],
+  verb: "ENABLE" | "DISABLE",
+  { epoch, lockTimeoutMs, patience }: FenceOptions & { patience: number },
+  record: () => Promise<unknown>,
+): Promise<void> {
+  const names = tables.map(({ schema, name }) => qualified(schema, name)).sort();
+  const settable = await maySetDeadlockTimeout(database);
+  await database.transaction(async () => {
+    await database.query(
+      `SET LOCAL lock_timeout = ${lockTimeoutMs}${settable ? `; SET LOCAL deadlock_timeout = ${patience}` : ""}`,
+    );
+    await requireEpoch(database, epoch);
+    if (names.length > 0) {
+      await database.query(`LOCK TABLE ${names.map((name) => `ONLY ${name}`).join(", ")} IN SHARE ROW EXCLUSIVE MODE`);
+      await database.query(
+        names.map((name) => `ALTER TABLE ONLY ${name} ${verb} TRIGGER ${identifier(TRIGGER)}`).join("; "),
+      );
+    }
+    await record();
+  });
+}
+
+async function maySetDeadlockTimeout(database: Database): Promise<boolean> {
+  const row = await database.one(
+    `SELECT has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')::text AS may`,
+  );
+  return field(row, "may") === "true";
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,0 +1,146 @@
+import type { Catalog } from "./catalog.ts";
+import {
+  requireNoLongTransactions,
+  requireNonePrepared,
+  requirePublished,
+  requireSameShape,
+  requireWatchdog,
+} from "./checks.ts";
+import type { Side } from "./database.ts";
+import { fence, readFence, requireFences, unfence } from "./fence.ts";
+import { type Lease, requireEpoch } from "./lock.ts";
+import { awaitMarker, fenceToken, type Marker, writeMarker } from "./marker.ts";
+import { LOCK_TIMEOUT_MS, type Move } from "./move.ts";
+import { SCHEMA } from "./names.ts";
+import { lastSwitch, recordBegin } from "./records.ts";
+import { mendWay } from "./recover.ts";
+import { advanceSequences } from "./sequences.ts";
+import { holdSnapshots, type Snapshots } from "./snapshots.ts";
+import { ensurePublication, ensureSlot } from "./stream.ts";
+
+/** What the lines of one flip work on, and what they leave for each other. */
+export interface Flip {
+  readonly id: string;
+  readonly move: Move;
+  readonly lease: Lease;
+  /** The side that is open before. */
+  readonly from: Side;
+  /** The side that is open afterwards. */
+  readonly to: Side;
+  readonly budgetMs: number;
+  readonly endLongTransactions: boolean;
+  readonly requireWatchdog: boolean;
+  /** Compares both sides as they were at the fence, while traffic goes on. */
+  readonly prove?: ((snapshots: Snapshots) => Promise<unknown>) | undefined;
+  catalog: Catalog;
+  marker?: Marker;
+  snapshots?: Snapshots;
+  proof?: Promise<unknown>;
+}
+
+/** One step; done twice it leaves what doing it once does. */
+export interface Line {
+  name: string;
+  /** For the one who watches. */
+  what: string;
+  run(flip: Flip): Promise<void>;
+}
+
+/** The first line that holds anybody up, the one that cannot be taken back, and the last one users wait for. */
+export const FREEZE = "F1";
+export const COMMIT_POINT = "F10";
+export const RESUMED = "F11";
+
+export const LINES: readonly Line[] = [
+  { name: "F0", what: "look whether the way is free", run: look },
+  { name: "F1", what: "hold new statements", run: ({ move }) => move.pooler.pause() },
+  { name: "F2", what: "close the side that was open", run: close },
+  { name: "F3", what: "wait until everything has arrived", run: drain },
+  { name: "F4", what: "keep both sides as they are now, for the proof", run: keep },
+  { name: "F5", what: "look for tables and errors that came up meanwhile", run: lookAgain },
+  { name: "F6", what: "advance sequences", run: sequences },
+  { name: "F7", what: "end the way there", run: ({ move, lease, from }) => move.paths[from].stop(lease.at) },
+  {
+    name: "F8",
+    what: "remember from here on what the other side writes",
+    run: ({ lease, to }) => ensureSlot(lease.at[to]),
+  },
+  { name: "F9", what: "begin the way back", run: wayBack },
+  { name: "F10", what: "open the other side", run: open },
+  { name: "F11", what: "let statements go there", run: release },
+  { name: "F12", what: "prove in the background", run: prove },
+];
+
+async function look(flip: Flip): Promise<void> {
+  const { move, lease, from, to, budgetMs } = flip;
+  const { at } = lease;
+  const path = move.paths[from];
+  const trouble = await mendWay(move, at, from);
+  if (trouble !== undefined) throw new Error(`${to} is not current: ${trouble}`);
+  if (flip.requireWatchdog) await requireWatchdog(at);
+  flip.catalog = await requireSameShape(at);
+  await requirePublished(at[from], flip.catalog);
+  await ensurePublication(at[to], flip.catalog);
+  for (const database of [at.blue, at.green]) {
+    await requireNonePrepared(database);
+    await requireNoLongTransactions(database, flip.endLongTransactions);
+  }
+  await move.pooler.canHold(budgetMs);
+  // With writes going on: a side that is far behind would be waited for with everybody held.
+  await awaitMarker(at, path, await writeMarker(at, path, `before ${flip.id}`), budgetMs / 3);
+  await recordBegin(at, { id: flip.id, source: from, target: to, who: lease.who, epoch: lease.epoch, budgetMs });
+}
+
+function close({ lease, from, catalog }: Flip): Promise<void> {
+  return fence(lease.at[from], catalog.tables, { epoch: lease.epoch, lockTimeoutMs: LOCK_TIMEOUT_MS });
+}
+
+async function drain(flip: Flip): Promise<void> {
+  const { move, lease, from, budgetMs } = flip;
+  const path = move.paths[from];
+  flip.marker = await writeMarker(lease.at, path, fenceToken(flip.id));
+  await awaitMarker(lease.at, path, flip.marker, budgetMs);
+}
+
+async function keep(flip: Flip): Promise<void> {
+  if (flip.prove !== undefined) flip.snapshots = await holdSnapshots(flip.lease.at);
+}
+
+async function lookAgain({ move, lease, from, catalog }: Flip): Promise<void> {
+  const trouble = await move.paths[from].trouble(lease.at);
+  if (trouble !== undefined) throw new Error(trouble);
+  await requireNonePrepared(lease.at[from]);
+  await requireFences(lease.at[from], catalog);
+}
+
+async function sequences({ lease, from, to }: Flip): Promise<void> {
+  await advanceSequences(lease.at[from], lease.at[to]);
+}
+
+async function wayBack({ id, move, lease, to, budgetMs }: Flip): Promise<void> {
+  const path = move.paths[to];
+  await path.start(lease.at);
+  await awaitMarker(lease.at, path, await writeMarker(lease.at, path, fenceToken(id)), budgetMs);
+}
+
+async function open({ lease, from, to, catalog }: Flip): Promise<void> {
+  const { at, epoch } = lease;
+  if ((await readFence(at[from])) !== "closed") throw new Error(`${from} is open, so ${to} must stay closed`);
+  const { number } = await lastSwitch(at);
+  await unfence(at[to], catalog.tables, { epoch, lockTimeoutMs: LOCK_TIMEOUT_MS }, () =>
+    at[to].query(`INSERT INTO ${SCHEMA}.switch (number, epoch, writer) VALUES ($1, $2, $3)`, [number + 1, epoch, to]),
+  );
+}
+
+async function release({ move, lease, to }: Flip): Promise<void> {
+  // Whoever was stopped here for a while must not send traffic where it no longer belongs.
+  await lease.at[to].transaction(() => requireEpoch(lease.at[to], lease.epoch));
+  await move.pooler.point(to);
+  await move.pooler.resume();
+}
+
+async function prove(flip: Flip): Promise<void> {
+  const { snapshots, prove } = flip;
+  if (snapshots === undefined || prove === undefined) return;
+  flip.proof = prove(snapshots).finally(() => snapshots.release());
+}

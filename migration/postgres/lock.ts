@@ -1,0 +1,109 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { type Access, Database, field, type Side } from "./database.ts";
+import { SCHEMA } from "./names.ts";
+import type { Sessions } from "./path.ts";
+
+/** The letters "basc" as a number, and the one lock there is under it. */
+const LOCK = "1650553699, 1";
+
+/** How long a taken-over session may take to end. */
+const TAKE_OVER_MS = 10_000;
+
+/** How long the server may take to notice that a holder has died. */
+const PATIENCE_MS = 1_500;
+
+/** What the sessions of whoever works on a move are set to: nothing of a role's own settings may end or redirect their work. */
+const SETUP = [
+  "SET search_path = ''",
+  "SET statement_timeout = 0",
+  "SET lock_timeout = 0",
+  "SET idle_in_transaction_session_timeout = 0",
+  "SET synchronous_commit = on",
+  // A holder that died while it waited for something would hold the lock until that comes.
+  "SET client_connection_check_interval = '300ms'",
+  `SET ${SCHEMA}.operator = 'on'`,
+];
+
+/** The right to work on a move: a session at each side that holds the lock there, and a number that grows with every holder. */
+export interface Lease {
+  at: Sessions;
+  epoch: number;
+  who: string;
+  /** Ends the sessions and with them the lock; work that is under way there fails. */
+  release(): Promise<void>;
+}
+
+export interface LeaseOptions {
+  /** Shown to whoever comes second, such as `bascule on laptop, process 4711`. */
+  who: string;
+  /**
+   * Asked with the holder's epoch: whether to end its sessions instead of being refused, as it is known to be dead, or past its
+   * deadline. @default never
+   */
+  takeOverFrom?: (epoch: number) => boolean;
+}
+
+/**
+ * Sessions that hold the lock are never opened again: when one breaks the right is gone with it, and no later statement of the same
+ * holder can reach a database behind the back of the next one.
+ * @throws Error naming who holds it
+ */
+export async function takeLease(access: Record<Side, Access>, options: LeaseOptions): Promise<Lease> {
+  const open = (side: Side) => new Database(side, access[side], { setup: SETUP, once: true });
+  const at = { blue: open("blue"), green: open("green") };
+  const release = async () => {
+    await Promise.all([at.blue.close(), at.green.close()]);
+  };
+  try {
+    for (const database of [at.blue, at.green]) await lock(database, options.takeOverFrom ?? (() => false));
+    const epoch = await nextEpoch(at, options.who);
+    return { at, epoch, who: options.who, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function lock(database: Database, takeOverFrom: (epoch: number) => boolean): Promise<void> {
+  const began = Date.now();
+  while (true) {
+    const row = await database.one(`SELECT pg_try_advisory_lock(${LOCK})::text AS got`);
+    if (field(row, "got") === "true") return;
+    const holder = await database.one(`SELECT epoch FROM ${SCHEMA}.operator`);
+    const takeOver = takeOverFrom(Number(field(holder, "epoch")));
+    if (Date.now() - began > (takeOver ? TAKE_OVER_MS : PATIENCE_MS)) throw new Error(await refusal(database));
+    if (takeOver) await database.query(`SELECT pg_terminate_backend(pid) FROM (${HOLDER}) holder`);
+    await pause(20);
+  }
+}
+
+const HOLDER = `
+SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND (classid, objid) = (${LOCK})
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
+async function refusal(database: Database): Promise<string> {
+  const row = await database.one(`SELECT who, since FROM ${SCHEMA}.operator`);
+  return `${field(row, "who")} has been at work on this move since ${field(row, "since")} (seen at ${database.side}); one at a time`;
+}
+
+/** Whether somebody works on the move now. */
+export async function isHeld(database: Database): Promise<boolean> {
+  return (await database.query(HOLDER)).length > 0;
+}
+
+async function nextEpoch(at: Sessions, who: string): Promise<number> {
+  const rows = await Promise.all([at.blue, at.green].map((one) => one.one(`SELECT epoch FROM ${SCHEMA}.operator`)));
+  const epoch = Math.max(...rows.map((row) => Number(field(row, "epoch")))) + 1;
+  for (const database of [at.blue, at.green])
+    await database.query(`UPDATE ${SCHEMA}.operator SET epoch = $1, who = $2, since = clock_timestamp()`, [epoch, who]);
+  return epoch;
+}
+
+/** Inside a transaction: holds the record until its end, so that nobody can take over between this look and the commit. */
+export async function requireEpoch(database: Database, epoch: number): Promise<void> {
+  const row = await database.one(`SELECT epoch, who FROM ${SCHEMA}.operator FOR UPDATE`);
+  if (Number(field(row, "epoch")) !== epoch)
+    throw new Error(
+      `${field(row, "who")} has taken this move over (seen at ${database.side}); nothing was changed there`,
+    );
+}

@@ -1,0 +1,177 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { type Catalog, published } from "./catalog.ts";
+import { type Access, type Database, field, type Side } from "./database.ts";
+import { literal, SCHEMA, streamName } from "./names.ts";
+
+/** A slot waits for every writing transaction of its server; longer than this nobody should wait with writes held. */
+const SLOT_TIMEOUT_MS = 5_000;
+
+/** How long one server waits for the other's answer when a way is made or ended. */
+const ANSWER_MS = 4_000;
+
+/** How long the sender of a subscription that is gone may keep its slot. */
+const RELEASE_MS = 5_000;
+
+/** Publishes all carried tables and the marker; changes of a partition go under its root's name. */
+export async function ensurePublication(database: Database, catalog: Catalog): Promise<void> {
+  const name = streamName(database.side);
+  const tables = [...published(catalog), `${SCHEMA}.marker`].join(", ");
+  const exists = await database.query("SELECT FROM pg_publication WHERE pubname = $1", [name]);
+  await database.query(
+    exists.length > 0
+      ? `ALTER PUBLICATION ${name} SET TABLE ${tables}`
+      : `CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (publish_via_partition_root = true)`,
+  );
+}
+
+/** @throws Error when it does not come in time, with nothing left behind */
+export async function ensureSlot(database: Database): Promise<void> {
+  const name = streamName(database.side);
+  const [slot] = await database.query("SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1", [name]);
+  if (slot !== undefined && slot.wal_status !== "lost") return;
+  if (slot !== undefined) await dropSlot(database);
+  await answered(database, SLOT_TIMEOUT_MS, () =>
+    database.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [name]),
+  );
+}
+
+/** Not longer than this: with statements held, a server that waits for the other one would hold everybody. */
+async function answered(database: Database, ms: number, work: () => Promise<unknown>): Promise<void> {
+  await database.query(`SET statement_timeout = ${ms}`);
+  try {
+    await work();
+  } finally {
+    await database.query("SET statement_timeout = 0");
+  }
+}
+
+/** Waits for the sender, which notices a moment late that nobody listens. */
+export async function dropSlot(database: Database): Promise<void> {
+  const name = streamName(database.side);
+  const deadline = Date.now() + RELEASE_MS;
+  while (true) {
+    const [slot] = await database.query(
+      "SELECT (active_pid IS NOT NULL)::text AS busy FROM pg_replication_slots WHERE slot_name = $1",
+      [name],
+    );
+    if (slot === undefined) return;
+    if (slot.busy === "false") break;
+    if (Date.now() > deadline) throw new Error(`the slot ${name} of ${database.side} is still in use`);
+    await pause(10);
+  }
+  await database.query("SELECT pg_drop_replication_slot($1)", [name]);
+}
+
+/** Where the slot's reader has confirmed to have everything on disk. */
+export async function slotHolds(database: Database, lsn: string): Promise<boolean> {
+  const [row] = await database.query(
+    `SELECT (confirmed_flush_lsn >= $2::pg_lsn)::text AS holds FROM pg_replication_slots WHERE slot_name = $1`,
+    [streamName(database.side), lsn],
+  );
+  return row?.holds === "true";
+}
+
+/** @returns why the slot cannot serve its reader, or undefined */
+export async function slotTrouble(database: Database): Promise<string | undefined> {
+  const name = streamName(database.side);
+  const [slot] = await database.query("SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1", [name]);
+  if (slot === undefined) return `${database.side} has no slot ${name}`;
+  if (slot.wal_status === "lost")
+    return `the slot ${name} of ${database.side} has lost its log (max_slot_wal_keep_size)`;
+  return undefined;
+}
+
+/** What a subscription is made with. */
+export interface Subscription {
+  /** The side that sends. */
+  from: Side;
+  /** How the other side's server reaches it. */
+  access: Access;
+  /** Whether rows that are there already are copied first. */
+  copyData: boolean;
+  /** Leaves out what came from elsewhere; both servers must be of 16 or later. */
+  originNone: boolean;
+}
+
+/** Made at the receiving side; the slot exists. */
+export async function createSubscription(
+  at: Database,
+  { from, access, copyData, originNone }: Subscription,
+): Promise<void> {
+  const name = streamName(from);
+  const options = [
+    "create_slot = false",
+    `slot_name = ${literal(name)}`,
+    `copy_data = ${copyData}`,
+    // Without it a row counts as received when it is visible, and can be gone after a power cut.
+    "synchronous_commit = on",
+    // A broken connection counts as an error, and one that is switched off stays so; the marker shows what does not get through.
+    "disable_on_error = false",
+    ...(originNone ? ["origin = none"] : []),
+  ];
+  await answered(at, ANSWER_MS, () =>
+    at.query(
+      `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(connectionText(access))} PUBLICATION ${name} WITH (${options.join(", ")})`,
+    ),
+  );
+}
+
+/** Takes the slot on the other side along; where that side cannot be reached, it leaves the slot behind. */
+export async function dropSubscription(at: Database, from: Side): Promise<void> {
+  const name = streamName(from);
+  if (!(await subscribed(at, from))) return;
+  try {
+    await answered(at, ANSWER_MS, () => at.query(`DROP SUBSCRIPTION ${name}`));
+  } catch {
+    // The other side does not answer, or has no such slot any more.
+    if (!(await subscribed(at, from))) return;
+    await at.query(`ALTER SUBSCRIPTION ${name} DISABLE`);
+    await at.query(`ALTER SUBSCRIPTION ${name} SET (slot_name = NONE)`);
+    await at.query(`DROP SUBSCRIPTION ${name}`);
+  }
+}
+
+/** Goes on receiving after it was switched off. */
+export async function enableSubscription(at: Database, from: Side): Promise<void> {
+  await at.query(`ALTER SUBSCRIPTION ${streamName(from)} ENABLE`);
+}
+
+export async function subscribed(at: Database, from: Side): Promise<boolean> {
+  const sql =
+    "SELECT FROM pg_subscription WHERE subname = $1 AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
+  return (await at.query(sql, [streamName(from)])).length > 0;
+}
+
+/** @returns why a subscription receives nothing, or undefined */
+export async function subscriptionTrouble(at: Database, from: Side): Promise<string | undefined> {
+  const name = streamName(from);
+  const [row] = await at.query(
+    `SELECT s.subenabled::text AS enabled,
+            (SELECT count(*) FROM pg_subscription_rel r WHERE r.srsubid = s.oid AND r.srsubstate <> 'r') AS unready
+     FROM pg_subscription s
+     WHERE s.subname = $1 AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    [name],
+  );
+  if (row === undefined) return `${at.side} has no subscription ${name}`;
+  if (row.enabled !== "true") return `the subscription ${name} of ${at.side} is switched off`;
+  if (field(row, "unready") !== "0") return `${row.unready} table(s) are still being copied to ${at.side}`;
+  return undefined;
+}
+
+/** A connection as libpq reads it. */
+export function connectionText(access: Access): string {
+  const quoted = (value: string | number) => `'${String(value).replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  const parts: Record<string, string | number | undefined> = {
+    host: access.host,
+    port: access.port,
+    dbname: access.database,
+    user: access.user,
+    password: access.password,
+    sslmode: access.ssl ? "require" : undefined,
+    application_name: SCHEMA,
+    connect_timeout: ANSWER_MS / 1000,
+  };
+  return Object.entries(parts)
+    .flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${quoted(value)}`]))
+    .join(" ");
+}

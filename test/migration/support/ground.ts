@@ -1,0 +1,78 @@
+import type { Side } from "../../../migration/postgres/database.ts";
+import type { Major } from "./cluster.ts";
+import type { Fault, Ground } from "./faults.ts";
+import { type Network, startNetwork } from "./network.ts";
+import { type LivePair, startLivePair } from "./run.ts";
+
+/** Two sides with a network between them that can be broken. */
+export interface GroundOptions {
+  versions: readonly [blue: Major, green: Major];
+  /** Whether the writers come through PgBouncer. */
+  pooled: boolean;
+  /** One way, between the servers, and from the operator and the pooler to green. */
+  delayMs: number;
+}
+
+/** Runs `work` on such a pair with writers on it, and takes everything away afterwards. */
+export async function onGround<T>(
+  { versions, pooled, delayMs }: GroundOptions,
+  work: (ground: Ground) => Promise<T>,
+): Promise<T> {
+  const networks: Network[] = [];
+  const through = async (port: number) => {
+    const network = await startNetwork(port, delayMs);
+    networks.push(network);
+    return network;
+  };
+  const between: Partial<Record<Side, Network>> = {};
+  let pair: LivePair | undefined;
+  try {
+    pair = await startLivePair(...versions, {
+      pooler: pooled,
+      peer: async (side, port) => {
+        const network = await through(port);
+        between[side] = network;
+        return network.port;
+      },
+      operator: async (side, port) => (side === "green" && delayMs > 0 ? (await through(port)).port : port),
+    });
+    const { blue, green } = between;
+    if (blue === undefined || green === undefined) throw new Error("the servers have no way to each other");
+    return await work({ pair, networks: { blue, green } });
+  } finally {
+    await pair?.remove();
+    for (const network of networks) await network.remove();
+  }
+}
+
+/** @returns what was wrong after it, in one line each */
+export async function tryFault(fault: Fault, ground: Ground): Promise<string[]> {
+  try {
+    await fault.happen(ground);
+    await ground.pair.intact();
+    return [];
+  } catch (error) {
+    return [`${fault.name}: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+/** The last look, with the writers at rest. @returns what is wrong */
+export async function lastLook({ pair }: Ground, pooled: boolean): Promise<string[]> {
+  const wrong = await pair.finish().then(
+    () => [],
+    (error: unknown) => [`at the end: ${error instanceof Error ? error.message : String(error)}`],
+  );
+  return pooled
+    ? [...wrong, ...pair.shoppers.outcomes.errors.map((error) => `a client of the pooler saw: ${error}`)]
+    : wrong;
+}
+
+/** @throws Error saying which versions there are */
+export function versionsOf(text: string): [Major, Major] {
+  const [blue, green, ...more] = text
+    .split("-")
+    .map((part) => ([15, 16, 17, 18] as const).find((one) => String(one) === part));
+  if (blue === undefined || green === undefined || more.length > 0)
+    throw new Error(`'${text}' is no pair of versions; allowed are 15 to 18, such as 15-17`);
+  return [blue, green];
+}
