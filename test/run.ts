@@ -27,15 +27,16 @@ try {
   await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
   await removeLeftovers(say);
   const mocha = join(root, "node_modules/mocha/bin/mocha.js");
-  // Servers that are converged need nothing of the local cloud's own instances: they are tested beside everything else, in two
-  // lanes, as they wait for packages and systemd much of the time.
+  // Servers that are converged need nothing of the local cloud's own instances, nor do the databases of a move: both are tested
+  // beside everything else, in two lanes, as they wait for packages, systemd and disks much of the time.
   const onServers = specs.filter((file) => file.startsWith("test/provisioning") && file.includes(".real."));
-  const others = specs.filter((file) => !onServers.includes(file));
+  const ofMoves = specs.filter((file) => file.startsWith("test/migration"));
+  const others = specs.filter((file) => !onServers.includes(file) && !ofMoves.includes(file));
   const everySecond = (first: number) => onServers.filter((_, index) => index % 2 === first);
   const lanes = [
     { files: others },
     { files: everySecond(0), env: { BASCULE_TEST_SLOT: "13" } },
-    { files: everySecond(1), env: { BASCULE_TEST_SLOT: "12" } },
+    { files: [...everySecond(1), ...ofMoves], env: { BASCULE_TEST_SLOT: "12" } },
   ];
   const { passed, failed, skipped, code, failures } = await runLanes(lanes, mocha, root);
   for (const line of failures) console.log(line);
