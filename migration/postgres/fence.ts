@@ -17,9 +17,10 @@ END $fence$`;
  * writers in a deadlock the one whose time is over first is ended.
  */
 const HURRIED_MS = 10;
-const PATIENT_MS = 2_500;
+const PATIENT_MS = 60_000;
 const ATTEMPTS = 4;
 const DEADLOCK = "40P01";
+const LOCK_TIMEOUT = "55P03";
 
 /** `mixed`: somebody has switched single triggers by hand, and nobody can say what was written. */
 export type FenceState = "open" | "closed" | "mixed";
@@ -86,11 +87,12 @@ export interface FenceOptions {
 export async function fence(database: Database, tables: Table[], options: FenceOptions): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      // First ahead of an autovacuum; after a deadlock with a writer that one gives way, who finds it after a second.
+      // First ahead of an autovacuum; after a deadlock with writers those give way, who find it after a second each.
       const patience = attempt === 1 ? HURRIED_MS : PATIENT_MS;
       return await switchTriggers(database, tables, "ENABLE", { ...options, patience }, async () => undefined);
     } catch (error) {
-      if (errorCode(error) !== DEADLOCK || attempt === ATTEMPTS) throw error;
+      const again = errorCode(error) === DEADLOCK || (attempt > 1 && errorCode(error) === LOCK_TIMEOUT);
+      if (!again || attempt === ATTEMPTS) throw error;
     }
   }
 }
