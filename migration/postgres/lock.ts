@@ -64,6 +64,26 @@ export async function takeLease(access: Record<Side, Access>, options: LeaseOpti
   }
 }
 
+/** The lock of one side alone: only for when there is no other side any more. */
+export async function lockAlone(
+  side: Side,
+  access: Access,
+  who: string,
+): Promise<{ database: Database; epoch: number }> {
+  const database = new Database(side, access, { setup: SETUP, once: true });
+  try {
+    await lock(database, () => false);
+    const row = await database.one(
+      `UPDATE ${SCHEMA}.operator SET epoch = epoch + 1, who = $1, since = clock_timestamp() RETURNING epoch`,
+      [who],
+    );
+    return { database, epoch: Number(field(row, "epoch")) };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
 async function lock(database: Database, takeOverFrom: (epoch: number) => boolean): Promise<void> {
   const began = Date.now();
   while (true) {
