@@ -1,4 +1,5 @@
 import pg from "pg";
+import { errorCode } from "./errors.ts";
 
 /** Which of the two databases of a move: where production was, and what this program built. */
 export type Side = "blue" | "green";
@@ -29,10 +30,18 @@ export interface Access {
 
 const verbatim = { getTypeParser: () => (value: string) => value };
 
+/** What a question may carry; a list becomes an array of PostgreSQL. */
+export type Parameter = string | number | null | (string | null)[];
+
+/** Rows that {@link Database.stream} holds back before it stops reading from the server. */
+const STREAM_BYTES = 8 * 1024 * 1024;
+
 export interface SessionOptions {
   /** Statements that make a new session what the work needs, such as `SET statement_timeout = 0`. */
   setup?: readonly string[];
-  /** Not opened again after it broke: what it held, such as a lock, is gone with it. */
+  /** Questions leave before earlier ones are answered, so that a distant server costs one round trip and not one for each. */
+  pipeline?: boolean;
+  /** Not opened again after it broke: what it held, such as a lock or a snapshot, is gone with it. */
   once?: boolean;
   /** What the server shows of the session. @default "bascule" */
   name?: string;
@@ -44,7 +53,10 @@ export class Database {
   readonly access: Access;
   readonly #options: SessionOptions;
   #client: pg.Client | undefined;
+  #opening: Promise<pg.Client> | undefined;
   #opened = false;
+  /** The session a transaction is open in: what follows must not go to another one, which would commit each statement alone. */
+  #bound: pg.Client | undefined;
 
   constructor(side: Side, access: Access, options: SessionOptions = {}) {
     this.side = side;
@@ -53,13 +65,67 @@ export class Database {
   }
 
   /** @throws Error naming the side and the address, never the password, when there is no way to it */
-  async query(sql: string, values: (string | number | null | string[])[] = []): Promise<Row[]> {
+  async query(sql: string, values: Parameter[] = []): Promise<Row[]> {
     const client = await this.#connected();
     return (await client.query<Row>(sql, values)).rows;
   }
 
+  /**
+   * A statement the server keeps under `name`, so that it is read and planned once.
+   * @returns its rows, and how many it inserted, updated or deleted
+   */
+  async prepared(name: string, sql: string, values: Parameter[]): Promise<{ rows: Row[]; count: number }> {
+    const client = await this.#connected();
+    const { rows, rowCount } = await client.query<Row>({ name, text: sql, values });
+    return { rows, count: rowCount ?? 0 };
+  }
+
+  /** The rows of a question as they come, however many: reading stops while a few megabytes of them wait to be taken. */
+  async *stream(sql: string): AsyncGenerator<Row> {
+    const client = await this.#connected();
+    const socket = client.connection.stream;
+    const waiting: Row[] = [];
+    let held = 0;
+    let over = false;
+    let failure: Error | undefined;
+    let wake = () => {};
+    const query = client.query(new pg.Query<Row>(sql));
+    query.on("row", (row) => {
+      waiting.push(row);
+      for (const value of Object.values(row)) held += value?.length ?? 0;
+      if (held > STREAM_BYTES) socket.pause();
+      wake();
+    });
+    const finish = (error?: Error) => {
+      over = true;
+      failure = error;
+      wake();
+    };
+    query.on("end", () => finish()).on("error", finish);
+    try {
+      while (true) {
+        const rows = waiting.splice(0);
+        held = 0;
+        socket.resume();
+        yield* rows;
+        if (waiting.length > 0) continue;
+        if (over) break;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    } finally {
+      // Who stops in the middle leaves a server that goes on sending; only its end stops that.
+      if (!over) {
+        this.#forget(client);
+        socket.destroy();
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
   /** One row, or an error: for questions that always have an answer. */
-  async one(sql: string, values: (string | number | null | string[])[] = []): Promise<Row> {
+  async one(sql: string, values: Parameter[] = []): Promise<Row> {
     const [row] = await this.query(sql, values);
     if (row === undefined) throw new Error(`${this.side} gave no row for: ${sql}`);
     return row;
@@ -67,8 +133,9 @@ export class Database {
 
   /** Runs `work` in one transaction; whatever it throws takes everything back. */
   async transaction<T>(work: () => Promise<T>, begin = "BEGIN"): Promise<T> {
-    await this.query(begin);
+    this.#bound = await this.#connected();
     try {
+      await this.query(begin);
       const result = await work();
       await this.query("COMMIT");
       return result;
@@ -76,6 +143,8 @@ export class Database {
       // Where the session itself broke, the server has rolled back already.
       await this.query("ROLLBACK").catch(() => undefined);
       throw error;
+    } finally {
+      this.#bound = undefined;
     }
   }
 
@@ -91,26 +160,35 @@ export class Database {
   }
 
   async #connected(): Promise<pg.Client> {
+    if (this.#bound !== undefined && this.#bound !== this.#client)
+      throw new Error(`${this.side}'s session broke inside a transaction; nothing of that transaction was kept`);
     if (this.#client !== undefined) return this.#client;
     if (this.#opened && this.#options.once) throw new Error(`the session at ${this.side}'s database is gone`);
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<pg.Client> {
     this.#opened = true;
     const client = new pg.Client({
       ...this.access,
       application_name: this.#options.name ?? "bascule",
       types: verbatim,
       keepAlive: true,
+      pipeline: this.#options.pipeline,
       connectionTimeoutMillis: 10_000,
     });
     // A session that breaks between two questions must not end the process; the next question opens another.
-    const forget = () => {
-      if (this.#client === client) this.#client = undefined;
-    };
+    const forget = () => this.#forget(client);
     client.on("error", forget).on("end", forget);
     try {
       await client.connect();
     } catch (error) {
       const { host, port, database, user } = this.access;
-      const why = error instanceof Error ? error.message : String(error);
+      // A name with several addresses that all refuse has a code and no message.
+      const why = (error instanceof Error && error.message) || (errorCode(error) ?? String(error));
       throw new Error(`${this.side}'s database ${database} at ${host}:${port} does not let ${user} in: ${why}`, {
         cause: error,
       });
@@ -123,5 +201,9 @@ export class Database {
     }
     this.#client = client;
     return client;
+  }
+
+  #forget(client: pg.Client): void {
+    if (this.#client === client) this.#client = undefined;
   }
 }

@@ -1,0 +1,195 @@
+import type { Database } from "../database.ts";
+import { errorCode } from "../errors.ts";
+import { identifier } from "../names.ts";
+import { CANONICAL, UNHURRIED } from "../session.ts";
+import { ApplyError } from "./apply-error.ts";
+import { Batch } from "./batch.ts";
+import type { Message } from "./pgoutput.ts";
+import { Progress } from "./progress.ts";
+import { Slot } from "./slot.ts";
+
+/** One direction of replication. The slot and the publication are on the source and exist already. */
+export interface Stream {
+  source: Database;
+  target: Database;
+  slot: string;
+  publication: string;
+}
+
+/** How far behind the target is. */
+export interface Lag {
+  /** Of the source's log that is not applied; other databases and tables write there, too. */
+  bytes: number;
+  /** Age of the oldest commit that is read and not applied; 0 when everything is applied. */
+  seconds: number;
+  /** Row changes read and not yet committed on the target. */
+  rows: number;
+}
+
+export interface Applied {
+  transactions: number;
+  rows: number;
+}
+
+/** Whole transactions of the source share one on the target until there are so many row changes in it. */
+const GROUP = 1000;
+
+const TARGET_SETUP = [
+  ...CANONICAL,
+  ...UNHURRIED,
+  "SET session_replication_role = replica",
+  "SET synchronous_commit = on",
+];
+
+/**
+ * Carries one direction by plain SQL: read the slot without consuming, apply, note the progress in the same transaction, then let
+ * the slot advance. It may end at any moment and begin again; each change arrives exactly once. For sources where no subscription
+ * may be made.
+ */
+export class Applier {
+  readonly applied: Applied = { transactions: 0, rows: 0 };
+  readonly #source: Database;
+  readonly #target: Database;
+  readonly #slot: Slot;
+  readonly #progress: Progress;
+  readonly #batch: Batch;
+  readonly #stop: AbortSignal;
+  #flushed = 0n;
+  #oldest: Date | undefined;
+  #pending = 0;
+  /** Of the group that is being committed. */
+  #transactions = 0;
+  #lastEnd = 0n;
+
+  private constructor(source: Database, target: Database, slot: Slot, progress: Progress, stop: AbortSignal) {
+    this.#source = source;
+    this.#target = target;
+    this.#slot = slot;
+    this.#progress = progress;
+    this.#batch = new Batch(target);
+    this.#stop = stop;
+  }
+
+  /** Opens sessions of its own at both sides. @throws ApplyError where a right is missing, with the statement that gives it */
+  static async open(stream: Stream, stop: AbortSignal): Promise<Applier> {
+    const source = stream.source.another({ setup: [...CANONICAL, ...UNHURRIED] });
+    const target = stream.target.another({ setup: TARGET_SETUP, pipeline: true });
+    try {
+      const slot = await Slot.find(source, stream.slot, stream.publication);
+      const progress = new Progress(target, stream.slot);
+      await progress.prepare();
+      return new Applier(source, target, slot, progress, stop);
+    } catch (error) {
+      await Promise.all([source.close(), target.close()]);
+      throw explained(error, target);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#source.close(), this.#target.close()]);
+  }
+
+  /** Whether the source wrote anything since the last {@link pass}. */
+  async behind(): Promise<boolean> {
+    this.#flushed = await this.#slot.flushed();
+    return this.#flushed > this.#slot.confirmed;
+  }
+
+  get lag(): Lag {
+    const { confirmed } = this.#slot;
+    const seconds = this.#oldest === undefined ? 0 : Math.max(0, (Date.now() - this.#oldest.getTime()) / 1000);
+    return { bytes: Number(this.#flushed > confirmed ? this.#flushed - confirmed : 0n), seconds, rows: this.#pending };
+  }
+
+  /** Applies what there is. @returns whether there was anything */
+  async pass(): Promise<boolean> {
+    const upTo = await this.#slot.flushed();
+    this.#flushed = upTo;
+    this.#lastEnd = 0n;
+    let done = await this.#progress.read(upTo);
+    const messages = this.#unapplied(this.#slot.read(), done);
+    let drained = false;
+    let worked = false;
+    try {
+      while (!this.#stop.aborted) {
+        const first = await messages.next();
+        if (first.done) {
+          drained = first.value;
+          break;
+        }
+        done = await this.#target.transaction(() => this.#group(first.value, messages, done));
+        this.#settled();
+        worked = true;
+      }
+    } finally {
+      this.#batch.discard();
+      await messages.return(false);
+    }
+    if (this.#stop.aborted) return worked;
+    await this.#slot.advance(drained && upTo > this.#lastEnd ? upTo : this.#lastEnd);
+    return worked;
+  }
+
+  /** One transaction on the target: whole transactions of the source and never a part of one. @returns the last one's place */
+  async #group(first: Message, messages: AsyncGenerator<Message, boolean>, done: bigint): Promise<bigint> {
+    if (!(await this.#progress.hold(done))) throw new Error("another applier is at work on this slot");
+    const before = this.#batch.taken;
+    let last = done;
+    let transactions = 0;
+    for (let message: Message | undefined = first; message !== undefined; ) {
+      if (message.kind === "commit") {
+        last = message.commitLsn;
+        transactions += 1;
+        if (this.#batch.taken - before >= GROUP) break;
+      } else if (message.kind === "begin") {
+        this.#oldest ??= message.time;
+      } else {
+        await this.#batch.add(message);
+        this.#pending = this.#batch.taken - before;
+        if (this.#stop.aborted) throw new Error("stopped inside a transaction, which was taken back");
+      }
+      const next: IteratorResult<Message, boolean> = await messages.next();
+      message = next.done ? undefined : next.value;
+    }
+    await this.#batch.flush();
+    await this.#progress.write(last);
+    this.#transactions = transactions;
+    return last;
+  }
+
+  #settled(): void {
+    this.applied.rows = this.#batch.taken;
+    this.applied.transactions += this.#transactions;
+    this.#pending = 0;
+    this.#oldest = undefined;
+  }
+
+  /** Leaves out transactions that were applied before the slot was advanced. @returns whether the slot was read to its end */
+  async *#unapplied(messages: AsyncGenerator<Message, boolean>, done: bigint): AsyncGenerator<Message, boolean> {
+    let skip = false;
+    try {
+      while (true) {
+        const next = await messages.next();
+        if (next.done) return next.value;
+        if (next.value.kind === "begin") skip = next.value.commitLsn <= done;
+        if (!skip) yield next.value;
+        if (next.value.kind === "commit") this.#lastEnd = next.value.endLsn;
+      }
+    } finally {
+      await messages.return(false);
+    }
+  }
+}
+
+function explained(error: unknown, target: Database): unknown {
+  if (errorCode(error) !== "42501" || !(error instanceof Error)) return error;
+  const remedy = error.message.includes("session_replication_role")
+    ? `Let a superuser there run: GRANT SET ON PARAMETER session_replication_role TO ${identifier(target.access.user)}`
+    : "Give that right there";
+  return new ApplyError(
+    `${target.side}'s ${target.access.user} lacks a right the applier needs: ${error.message}. ${remedy}`,
+    {
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,67 @@
+import type { Database } from "../database.ts";
+import { formatLsn, parseLsn } from "../lsn.ts";
+import { identifier, literal } from "../names.ts";
+import { ApplyError } from "./apply-error.ts";
+import { type Message, PgoutputReader } from "./pgoutput.ts";
+
+/** Messages of one reading. Each reading decodes anew from where the slot must restart, so few large ones cost less than many. */
+const MESSAGES = 20_000;
+
+/** The slot of one direction on its source, read without consuming: what was read stays until {@link Slot.advance}. */
+export class Slot {
+  /** Where everything before was applied. */
+  confirmed = 0n;
+  readonly #source: Database;
+  readonly #name: string;
+  readonly #options: string[];
+  readonly #reader = new PgoutputReader();
+
+  private constructor(source: Database, name: string, publication: string, major: number) {
+    this.#source = source;
+    this.#name = name;
+    this.#options = ["proto_version", "1", "publication_names", identifier(publication)];
+    // What came here by replication must not go back; before 16 the order of a flip alone sees to that.
+    if (major >= 16) this.#options.push("origin", "none");
+  }
+
+  /** @throws ApplyError when there is no such slot */
+  static async find(source: Database, name: string, publication: string): Promise<Slot> {
+    const [row] = await source.query(
+      `SELECT confirmed_flush_lsn, current_setting('server_version_num')::int / 10000 AS major
+       FROM pg_replication_slots WHERE slot_name = $1 AND plugin = 'pgoutput' AND database = current_database()`,
+      [name],
+    );
+    if (row === undefined)
+      throw new ApplyError(
+        `${source.side} has no slot ${name}: without it what was written there since cannot be known. Copy and compare anew (bascule sync)`,
+      );
+    const slot = new Slot(source, name, publication, Number(row.major));
+    slot.confirmed = parseLsn(row.confirmed_flush_lsn);
+    return slot;
+  }
+
+  /** Up to where the source's log is safe on its disk: nothing beyond may be applied elsewhere, as a power cut could take it back. */
+  async flushed(): Promise<bigint> {
+    return parseLsn((await this.#source.one("SELECT pg_current_wal_flush_lsn() AS lsn")).lsn);
+  }
+
+  /** @returns whether the reading came to the end of what there was */
+  async *read(): AsyncGenerator<Message, boolean> {
+    const options = this.#options.map((option) => literal(option)).join(", ");
+    const sql = `SELECT data FROM pg_logical_slot_peek_binary_changes(${literal(this.#name)}, NULL, ${MESSAGES}, ${options})`;
+    let read = 0;
+    for await (const { data } of this.#source.stream(sql)) {
+      read += 1;
+      const message = this.#reader.read(Buffer.from(data?.slice(2) ?? "", "hex"));
+      if (message !== undefined) yield message;
+    }
+    return read < MESSAGES;
+  }
+
+  /** Lets the source forget everything before `lsn`. */
+  async advance(lsn: bigint): Promise<void> {
+    if (lsn <= this.confirmed) return;
+    await this.#source.query("SELECT pg_replication_slot_advance($1, $2)", [this.#name, formatLsn(lsn)]);
+    this.confirmed = lsn;
+  }
+}

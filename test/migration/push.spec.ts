@@ -1,0 +1,37 @@
+import { ok, strictEqual } from "node:assert";
+import { LocalApplier } from "../../migration/postgres/applier/host.ts";
+import { PushPath, streamFrom } from "../../migration/postgres/applier/path.ts";
+import { flip } from "../../migration/postgres/flip.ts";
+import type { Move } from "../../migration/postgres/move.ts";
+import { type LivePair, startLivePair } from "./support/run.ts";
+
+const who = "the test";
+
+describe("writes that come back by the push applier", function () {
+  this.timeout(60_000);
+  let pair: LivePair;
+  let move: Move;
+  let applier: LocalApplier;
+
+  before(async () => {
+    pair = await startLivePair(15, 17);
+    applier = new LocalApplier(streamFrom("green", pair));
+    move = { ...pair.move, paths: { ...pair.move.paths, green: new PushPath("green", applier) } };
+    await pair.shoppers.progress(100);
+  });
+  after(async () => {
+    await applier?.stop();
+    await pair?.remove();
+  });
+
+  it("loses none, and shows no client an error, twice there and back", async () => {
+    for (const to of ["green", "blue", "green", "blue"] as const) {
+      const { freezeMs } = await flip(move, { to, who });
+      ok(freezeMs > 0 && freezeMs < 5_000, `${freezeMs} ms`);
+      strictEqual(await pair.writer(), to);
+      await pair.intact();
+    }
+    await pair.finish();
+    strictEqual(pair.shoppers.outcomes.errors.join("\n"), "");
+  });
+});
