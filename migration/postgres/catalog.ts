@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Database, field, type Row } from "./database.ts";
-import { literal, qualified, SCHEMA } from "./names.ts";
+import { qualified } from "./names.ts";
+import { ofApplication } from "./scope.ts";
 
 /** How a row of a table is told from the others when it is changed or deleted. */
 export type Identity = "key" | "full" | "none";
@@ -28,13 +29,6 @@ export interface Catalog {
   shape: string;
 }
 
-/** True of an object that belongs to nobody but the application. */
-const ours = (oid: string, catalog: string, namespace: string) => `
-  ${namespace}.nspname NOT IN ('pg_catalog', 'information_schema', ${literal(SCHEMA)})
-  AND ${namespace}.nspname NOT LIKE 'pg\\_toast%' AND ${namespace}.nspname NOT LIKE 'pg\\_temp\\_%'
-  AND NOT EXISTS (SELECT FROM pg_depend d
-    WHERE d.classid = '${catalog}'::regclass AND d.objid = ${oid} AND d.deptype = 'e')`;
-
 const TABLES = `
 SELECT n.nspname AS schema, c.relname AS name, (c.relpersistence = 'p')::text AS logged,
        CASE WHEN c.relkind = 'p' THEN 'root' WHEN c.relispartition THEN 'leaf' ELSE 'plain' END AS kind,
@@ -43,13 +37,13 @@ SELECT n.nspname AS schema, c.relname AS name, (c.relpersistence = 'p')::text AS
                      AND CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END) THEN 'key'
             WHEN c.relreplident = 'f' THEN 'full' ELSE 'none' END AS identity
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND c.relpersistence IN ('p', 'u') AND ${ours("c.oid", "pg_class", "n")}
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence IN ('p', 'u') AND ${ofApplication("c.oid", "pg_class", "n")}
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`;
 
 const SEQUENCES = `
 SELECT n.nspname AS schema, c.relname AS name
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'S' AND c.relpersistence = 'p' AND ${ours("c.oid", "pg_class", "n")}
+WHERE c.relkind = 'S' AND c.relpersistence = 'p' AND ${ofApplication("c.oid", "pg_class", "n")}
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`;
 
 const COLUMNS = `
@@ -57,13 +51,13 @@ SELECT concat_ws(' ', quote_ident(n.nspname), quote_ident(c.relname), c.relkind,
                  format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated) AS line
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
-  AND ${ours("c.oid", "pg_class", "n")}
+  AND ${ofApplication("c.oid", "pg_class", "n")}
 UNION ALL
 SELECT concat_ws(' ', quote_ident(n.nspname), quote_ident(c.relname), i.indisprimary, i.indisunique,
                  array_to_string(ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k), ','))
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (i.indisprimary OR i.indisunique) AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
-  AND ${ours("c.oid", "pg_class", "n")}`;
+  AND ${ofApplication("c.oid", "pg_class", "n")}`;
 
 export async function readCatalog(database: Database): Promise<Catalog> {
   const tables = await database.query(TABLES);
