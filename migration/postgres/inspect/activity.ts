@@ -1,0 +1,62 @@
+import { identifier, literal } from "../names.ts";
+import { type Check, question } from "./finding.ts";
+
+const LONG_SECONDS = 60;
+
+/** What goes on at the source, and who writes there. */
+export const activityChecks: Check[] = [
+  question(
+    "prepared-transactions",
+    "blue",
+    "SELECT gid, owner, (now() - prepared)::text AS age FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared",
+    ({ gid, owner, age }) => ({
+      level: "blocks",
+      what: `prepared transaction of ${owner}, open for ${age}: it holds its locks for ever, and no slot can be made`,
+      remedy: `COMMIT PREPARED ${literal(String(gid)).trim()}; or ROLLBACK PREPARED ${literal(String(gid)).trim()};`,
+    }),
+  ),
+  question(
+    "long-transactions",
+    "blue",
+    `SELECT pid, coalesce(nullif(application_name, ''), usename) AS name, extract(epoch FROM now() - xact_start)::int AS seconds, left(query, 200) AS query
+     FROM pg_stat_activity WHERE datname = current_database() AND xact_start < now() - interval '${LONG_SECONDS} s'
+       AND backend_type = 'client backend' ORDER BY xact_start`,
+    ({ pid, seconds, query }) => ({
+      level: "setting",
+      what: `a transaction is open for ${seconds} s; the fence would wait for it: ${query}`,
+      remedy: `SELECT pg_terminate_backend(${pid}); or let it end`,
+    }),
+  ),
+  question(
+    "bypasses-fence",
+    "blue",
+    `SELECT coalesce(r.rolname, 'every role') AS name, s.setconfig::text AS settings FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
+     WHERE s.setconfig::text LIKE '%session_replication_role=%' AND s.setconfig::text NOT LIKE '%session_replication_role=origin%'`,
+    ({ name, settings }) => ({
+      level: "blocks",
+      what: `its sessions fire no triggers, so the fence would not stop them: ${settings}`,
+      remedy: `ALTER ROLE ${name === "every role" ? "ALL" : identifier(String(name))} RESET session_replication_role;`,
+    }),
+  ),
+  question(
+    "writers",
+    "blue",
+    `SELECT usename AS name, string_agg(DISTINCT nullif(application_name, ''), ', ') AS programs, count(*) FROM pg_stat_activity
+     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid() GROUP BY 1 ORDER BY 1`,
+    ({ programs, count }) => ({
+      level: "info",
+      what: `${count} sessions${programs === null ? "" : ` (${programs})`}: what does not come through the pooler is refused during the freeze, and not held`,
+      remedy: "point each of them at the pooler",
+    }),
+  ),
+  question(
+    "event-triggers",
+    "blue",
+    "SELECT evtname AS name, evtenabled FROM pg_event_trigger WHERE evtname NOT LIKE 'bascule%' AND evtenabled <> 'D' ORDER BY 1",
+    ({ evtenabled }) => ({
+      level: evtenabled === "O" ? "info" : "setting",
+      what: "an event trigger: it is not carried by rows; the schema brings it where this role may",
+      remedy: evtenabled === "O" ? "" : "look whether it may fire for carried changes",
+    }),
+  ),
+];
