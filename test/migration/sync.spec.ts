@@ -1,0 +1,224 @@
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
+import { setTimeout as pause } from "node:timers/promises";
+import { Database } from "../../migration/postgres/database.ts";
+import { type SyncOptions, type SyncStatus, sync } from "../../migration/postgres/sync/sync.ts";
+import { verify } from "../../migration/postgres/verify/verify.ts";
+import { ensurePostgresClient } from "../../tools/postgres-client.ts";
+import { type Pair, startPair } from "./support/databases.ts";
+import { loadSakila } from "./support/sakila.ts";
+
+const SCHEMA = `
+  CREATE ROLE shopper; CREATE EXTENSION pg_trgm;
+  CREATE SCHEMA "Odd ""Schema""";
+  CREATE TYPE mood AS ENUM ('sad', 'it''s');
+  CREATE TABLE "Odd ""Schema"""."Täble 🛒" (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what mood, "select" text DEFAULT '-- Name: x; Type: TABLE; Schema: y');
+  CREATE TABLE orders (id int PRIMARY KEY, note text UNIQUE, total numeric, twice numeric GENERATED ALWAYS AS (total * 2) STORED);
+  CREATE TABLE lines (order_id int NOT NULL REFERENCES orders (id), n int NOT NULL, PRIMARY KEY (order_id, n));
+  CREATE TABLE keyless (a int); ALTER TABLE keyless REPLICA IDENTITY FULL;
+  CREATE TABLE other_key (a int NOT NULL, b text); CREATE UNIQUE INDEX other_key_a ON other_key (a); ALTER TABLE other_key REPLICA IDENTITY USING INDEX other_key_a;
+  CREATE TABLE parts (id int, k int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+  CREATE TABLE parts_0 PARTITION OF parts FOR VALUES IN (0); CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+  CREATE INDEX lines_n ON lines (n) WHERE n > 1; CREATE INDEX orders_note ON orders USING gin (note gin_trgm_ops);
+  CREATE VIEW totals AS SELECT o.id, o.total, count(*) AS n FROM orders o JOIN lines l ON l.order_id = o.id GROUP BY o.id;
+  CREATE MATERIALIZED VIEW summary AS SELECT sum(n) AS n FROM totals; CREATE MATERIALIZED VIEW twice AS SELECT n * 2 AS n FROM summary;
+  CREATE TABLE audit (id bigserial PRIMARY KEY, what text);
+  CREATE FUNCTION note_it() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+--
+    INSERT INTO audit (what) VALUES (tg_op); RETURN NULL;
+  END$$;
+  CREATE TRIGGER audited AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION note_it();
+  GRANT SELECT ON orders TO shopper;
+  INSERT INTO "Odd ""Schema"""."Täble 🛒" (what) SELECT 'it''s' FROM generate_series(1, 100);
+  INSERT INTO orders SELECT g, 'note ' || g, g * 1.10 FROM generate_series(1, 20000) g;
+  INSERT INTO lines SELECT 1 + g % 20000, g FROM generate_series(1, 60000) g;
+  INSERT INTO keyless SELECT g % 3 FROM generate_series(1, 100) g; INSERT INTO other_key SELECT g, 'b' FROM generate_series(1, 100) g;
+  INSERT INTO parts SELECT g, g % 2 FROM generate_series(1, 100) g`;
+/** Changes of every table, as users make them while it is copied. */
+const CHANGES = `
+  INSERT INTO orders SELECT coalesce(max(id), 0) + 1, 'new ' || coalesce(max(id), 0) + 1, 5 FROM orders;
+  UPDATE orders SET total = total + 1 WHERE id = 1 + (random() * 19000)::int; DELETE FROM lines WHERE n = (SELECT min(n) FROM lines);
+  DELETE FROM keyless WHERE ctid = (SELECT min(ctid) FROM keyless); INSERT INTO keyless VALUES (9);
+  UPDATE other_key SET b = b || '!' WHERE a = 1 + (random() * 90)::int; UPDATE parts SET k = 1 - k WHERE id = 1 + (random() * 90)::int`;
+
+describe("the copy", function () {
+  this.timeout(120_000);
+  let pair: Pair;
+  let pgDump: string[];
+  const started: Pair[] = [];
+  before(async () => {
+    pgDump = [...(await ensurePostgresClient(() => {})), "pg_dump"];
+    pair = await start(15, 17);
+    await pair.blue.query(SCHEMA);
+    await pair.green.query("CREATE ROLE shopper");
+  });
+  after(async () => {
+    for (const each of started) await each.remove();
+  });
+
+  async function start(...args: Parameters<typeof startPair>): Promise<Pair> {
+    const made = await startPair(...args);
+    started.push(made);
+    return made;
+  }
+  const options = (of: Pair, more: Partial<SyncOptions> = {}): SyncOptions => ({
+    blue: of.blue,
+    green: of.green,
+    greenToBlue: of.blue.access,
+    pgDump,
+    ...more,
+  });
+  async function settled({ blue }: Pair): Promise<void> {
+    const { lsn } = await blue.one("SELECT pg_current_wal_flush_lsn() AS lsn");
+    for (let tries = 0; tries < 400; tries += 1) {
+      const { done } = await blue.one("SELECT bool_and(confirmed_flush_lsn >= $1) AS done FROM pg_replication_slots", [
+        lsn ?? null,
+      ]);
+      if (done === "t") return;
+      await pause(50);
+    }
+    throw new Error("green did not catch up");
+  }
+
+  it("refuses a pg_dump that is too old, before anything is made", async () => {
+    const old = ["sh", "-c", "echo 'pg_dump (PostgreSQL) 14.9'"];
+    await rejects(
+      sync(options(pair, { pgDump: old })),
+      /blue runs PostgreSQL 15 and sh .* is of 14: name a pg_dump of 15 or later/,
+    );
+    strictEqual((await pair.green.one("SELECT count(*) FROM pg_namespace WHERE nspname = 'bascule'")).count, "0");
+  });
+
+  it("refuses a green that holds anything of somebody else", async () => {
+    await pair.green.query('CREATE TABLE "precious 🛒" (id int)');
+    await rejects(
+      sync(options(pair)),
+      /green: the database is not empty: public\."precious 🛒"; name an empty database/,
+    );
+    await pair.green.query('DROP TABLE "precious 🛒"');
+  });
+
+  it("brings everything while users write, goes on after it was ended anywhere, and follows", async () => {
+    let writing = true;
+    const writer = pair.blue.another();
+    const users = (async () => {
+      while (writing) await writer.query(CHANGES);
+    })();
+    const steps = new Set<string>();
+    try {
+      // Ended at each step once: in the rows, in the indexes, in the constraints.
+      for (const step of ["rows", "indexes", "constraints"] satisfies SyncStatus["step"][])
+        await rejects(
+          sync(
+            options(pair, {
+              tell: (status) => {
+                steps.add(status.step);
+                if (status.step === step) throw new Error(`ended in the ${step}`);
+              },
+            }),
+          ),
+          new RegExp(`ended in the ${step}`),
+        );
+      const told: SyncStatus[] = [];
+      await sync(options(pair, { tell: (status) => told.push(status) }));
+      for (const { step } of told) steps.add(step);
+      deepStrictEqual([...steps].sort(), ["constraints", "done", "indexes", "rows", "schema", "views"]);
+    } finally {
+      writing = false;
+      await users;
+      await writer.close();
+    }
+    await settled(pair);
+    const { structure, tables } = await verify({ blue: pair.blue, green: pair.green });
+    deepStrictEqual(structure, []);
+    deepStrictEqual(
+      tables.filter(({ verdict }) => verdict !== "equal"),
+      [],
+    );
+    ok(tables.length >= 8);
+    strictEqual(
+      (await pair.green.one("SELECT n FROM twice")).n,
+      (await pair.green.one("SELECT n * 2 AS n FROM summary")).n,
+    );
+    // The trigger did not fire for carried rows, and does for rows of green's own.
+    const before = Number((await pair.green.one("SELECT count(*) FROM audit")).count);
+    strictEqual(before, Number((await pair.blue.one("SELECT count(*) FROM audit")).count));
+    await pair.green
+      .transaction(async () => {
+        await pair.green.query("INSERT INTO orders VALUES (-1)");
+        strictEqual(Number((await pair.green.one("SELECT count(*) FROM audit")).count), before + 1);
+        await rejects(pair.green.query("INSERT INTO lines VALUES (-7, 1)"), /violates foreign key/);
+      })
+      .catch(() => undefined);
+    // Once more changes nothing.
+    await sync(options(pair));
+  });
+
+  it("does not go on with another database's copy", async () => {
+    const stranger = new Database("blue", { ...pair.blue.access, database: "postgres" });
+    await rejects(sync(options(pair, { blue: stranger })), /green holds a copy of another database/);
+    await stranger.close();
+  });
+
+  it("notices that blue's schema changes, and says so", async () => {
+    const own = await start(15, 15);
+    await own.blue.query("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    let changed = false;
+    const change = async () => {
+      changed = true;
+      await own.blue.another().query("ALTER TABLE t ADD COLUMN late int");
+    };
+    await rejects(
+      sync(options(own, { prepared: () => (changed ? Promise.resolve() : change()) })),
+      /blue's schema is not what it was when the copy began/,
+    );
+  });
+
+  it("gives the slot up before blue drops the log, and begins anew when asked again", async () => {
+    const own = await start(15, 16, { blue: { max_slot_wal_keep_size: "24" } });
+    await own.blue.query(
+      "CREATE TABLE t (id int PRIMARY KEY, filler text); INSERT INTO t SELECT g, 'x' FROM generate_series(1, 1000) g",
+    );
+    const workers = async (setting: string) => {
+      await own.green.query(`ALTER SYSTEM ${setting}`);
+      await own.clusters.green.kill();
+      await own.clusters.green.start();
+    };
+    // Green receives nothing while blue writes.
+    await workers("SET max_logical_replication_workers = 0");
+    const write = () =>
+      own.blue.query("INSERT INTO t SELECT max(id) + 1 FROM t; SELECT pg_switch_wal()").catch(() => undefined);
+    await rejects(
+      sync(options(own, { tell: ({ step }) => step === "rows" && void write() })),
+      /the copy was given up before blue dropped the log.*Raise max_slot_wal_keep_size/,
+    );
+    strictEqual((await own.blue.one("SELECT count(*) FROM pg_replication_slots")).count, "0");
+    await workers("RESET max_logical_replication_workers");
+    await sync(options(own));
+    await settled(own);
+    strictEqual((await verify({ blue: own.blue, green: own.green })).equal, true);
+  });
+
+  it("moves Sakila with its views and triggers", async () => {
+    const own = await start(15, 17);
+    await loadSakila(own.blue);
+    await sync(options(own));
+    await settled(own);
+    const result = await verify({ blue: own.blue, green: own.green }, { parallel: 2 });
+    deepStrictEqual([result.structure, result.tables.filter(({ verdict }) => verdict !== "equal")], [[], []]);
+    const { views } = await own.green.one("SELECT count(*) AS views FROM pg_views WHERE schemaname = 'public'");
+    for (const { name } of await own.green.query(
+      "SELECT format('%I', viewname) AS name FROM pg_views WHERE schemaname = 'public'",
+    ))
+      deepStrictEqual(
+        await own.green.query(`SELECT count(*) FROM ${name}`),
+        await own.blue.query(`SELECT count(*) FROM ${name}`),
+        String(name),
+      );
+    ok(Number(views) > 0);
+    const update =
+      "UPDATE film SET length = length + 1 WHERE film_id = 1 RETURNING last_update > now() - interval '1 hour' AS fresh";
+    strictEqual((await own.green.one(update)).fresh, "t");
+    match(result.tables.map(({ table }) => table).join(), /film/);
+  });
+});
