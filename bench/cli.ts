@@ -55,6 +55,14 @@ new Command("bench")
     }),
   )
   .addOption(new Option("--image <which>", "for hardening").choices(benchImages).default("debian-13"))
+  .addOption(
+    new Option("--gigabytes <number>", "for copy and verify: how much data").default(2).argParser((text) => {
+      const gigabytes = Number(text);
+      if (!(gigabytes >= 0.05 && gigabytes <= 50))
+        throw new InvalidArgumentError("Allowed: a number of gigabytes from 0.05 to 50.");
+      return gigabytes;
+    }),
+  )
   .addHelpText("after", `\nEntries:\n${list.join("\n")}\n\nExample:\n  $ npm run bench -- up --json`)
   .action(bench)
   .parseAsync()

@@ -7,6 +7,7 @@ import { bascule } from "../examples/girlycrea/run/clearing.ts";
 import { createCommands } from "../examples/girlycrea/run/commands.ts";
 import { ROOT, STACK, separateProject } from "../examples/girlycrea/run/place.ts";
 import { converge } from "./converge.ts";
+import { applier, copy, verification } from "./data.ts";
 import { logins, measureDrift, victimOf } from "./drift/entry.ts";
 import { type Entry, seconds } from "./figures.ts";
 import { hardening } from "./hardening.ts";
@@ -22,6 +23,9 @@ export const entries: Record<string, Entry> = {
   release,
   freeze,
   rollback,
+  copy,
+  verify: verification,
+  applier,
   up: {
     about: "pulumi up of a bare single VPS, a no-change up, a preview",
     run: (say, choice) =>

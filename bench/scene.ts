@@ -27,6 +27,8 @@ export interface Choice {
   seconds: number;
   /** The system `hardening` looks at. */
   image: BenchImage;
+  /** How much data `copy` and `verify` have. */
+  gigabytes: number;
 }
 
 /**
