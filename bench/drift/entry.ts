@@ -4,7 +4,7 @@ import { images } from "../../provisioning/image.ts";
 import { runRemote } from "../../provisioning/ssh/client.ts";
 import type { Say, Scene } from "../scene.ts";
 import { tamperWith, type Victim } from "./run.ts";
-import { tamperings } from "./tampering.ts";
+import { tamperings } from "./tamperings.ts";
 
 export interface DriftFigures {
   tampered: number;

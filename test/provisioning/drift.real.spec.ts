@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Outcome, tamperWith, type Victim } from "../../bench/drift/run.ts";
-import { tamperings } from "../../bench/drift/tampering.ts";
+import { tamperings } from "../../bench/drift/tamperings.ts";
 import { parseCheck } from "../../provisioning/hostctl/answer.ts";
 import { startServer, type TestServer } from "./server.ts";
 import { watchedStack } from "./watched-stack.ts";

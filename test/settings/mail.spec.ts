@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseSettings, SettingsError } from "../../settings/parse.ts";
 import { ed25519Key, rsaKey, wholeMail, withMail } from "../support/mail.ts";
-import { changed } from "./refused.ts";
+import { changed } from "./changed.ts";
 
 const ed = ed25519Key();
 const ten = Array.from({ length: 10 }, (_, index) => `include:spf${index}.example.net`);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parseSettings, SettingsError } from "../../settings/parse.ts";
-import { changed, refused, without } from "./refused.ts";
+import { changed, without } from "./changed.ts";
+import { refused } from "./refused.ts";
 import { validSettings } from "./valid.ts";
 
 /** The lines of the message below its heading. */

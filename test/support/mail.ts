@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { parseSettings, type Settings } from "../../settings/parse.ts";
-import { changed } from "../settings/refused.ts";
+import { changed } from "../settings/changed.ts";
 
 const base64 = (key: KeyObject, type: "spki" | "pkcs8") =>
   key.export({ format: "der", type } as { format: "der"; type: "spki" }).toString("base64");
