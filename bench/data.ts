@@ -79,7 +79,8 @@ export const copy: Entry = {
       const theirs = await timed(() => dumpAndRestore(pair, client));
       say(`pg_dump and pg_restore: ${theirs.toFixed(1)} s`);
       const ours = await timed(() => sync({ ...pair, greenToBlue: pair.blue.access, pgDump: [...client, "pg_dump"] }));
-      const { equal } = await verify(pair, { parallel: 1 });
+      const { equal, seconds: compared } = await verify(pair, { parallel: 1 });
+      say(`ours: ${ours.toFixed(1)} s; compared in ${compared.toFixed(1)} s`);
       if (!equal) throw new Error("the copy is not equal");
       return {
         gigabytes: size(bytes),

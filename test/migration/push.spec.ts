@@ -3,6 +3,9 @@ import { LocalApplier } from "../../migration/postgres/applier/host.ts";
 import { PushPath, streamFrom } from "../../migration/postgres/applier/path.ts";
 import { flip } from "../../migration/postgres/flip.ts";
 import type { Move } from "../../migration/postgres/move.ts";
+import type { Snapshots } from "../../migration/postgres/snapshots.ts";
+import { renderVerification } from "../../migration/postgres/verify/render.ts";
+import { type Verification, verify } from "../../migration/postgres/verify/verify.ts";
 import { type LivePair, startLivePair } from "./support/run.ts";
 
 const who = "the test";
@@ -24,9 +27,16 @@ describe("writes that come back by the push applier", function () {
     await pair?.remove();
   });
 
-  it("loses none, and shows no client an error, twice there and back", async () => {
+  it("loses none, shows no client an error, and is proven each time, twice there and back", async () => {
     for (const to of ["green", "blue", "green", "blue"] as const) {
-      const { freezeMs } = await flip(move, { to, who });
+      let proven: Verification | undefined;
+      const prove = async (snapshots: Snapshots) => {
+        proven = await verify(pair, { snapshots });
+      };
+      const { freezeMs, proof } = await flip(move, { to, who, prove });
+      // Users have gone on writing since; both sides are compared as they were in the freeze.
+      await proof;
+      ok(proven?.equal, proven === undefined ? "no proof" : renderVerification(proven));
       ok(freezeMs > 0 && freezeMs < 5_000, `${freezeMs} ms`);
       strictEqual(await pair.writer(), to);
       await pair.intact();

@@ -123,6 +123,12 @@ describe("the copy", function () {
       await sync(options(pair, { tell: (status) => told.push(status) }));
       for (const { step } of told) steps.add(step);
       deepStrictEqual([...steps].sort(), ["constraints", "done", "indexes", "rows", "schema", "views"]);
+      // Rows under way are looked at again, until they have arrived.
+      const busy = (await verify(pair)).tables.filter(({ verdict }) => verdict !== "equal").map(({ table }) => table);
+      deepStrictEqual(
+        busy.filter((table) => table !== '"public"."keyless"'),
+        [],
+      );
     } finally {
       writing = false;
       await users;

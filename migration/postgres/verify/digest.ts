@@ -43,14 +43,22 @@ export function bucketsFor(sides: readonly ComparedTable[]): number {
   return 2 ** Math.floor(Math.log2(wanted));
 }
 
-/** Adds what a part holds to `into`. */
+/** How the rows of a table are compared. */
+export interface Layout {
+  columns: readonly string[];
+  buckets: number;
+}
+
+/** Adds what a part holds to `into`. @param only leaves out the rows of all other buckets */
 export async function digestPart(
   session: Database,
   { table, from, to }: Part,
-  { columns, buckets }: { columns: readonly string[]; buckets: number },
+  { columns, buckets }: Layout,
   into: Digest,
+  only?: readonly number[],
 ): Promise<void> {
-  const end = to === undefined ? "" : ` AND t.ctid < '(${to},0)'`;
+  const last = to === undefined ? "" : ` AND t.ctid < '(${to},0)'`;
+  const end = only === undefined ? last : `${last} AND ${bucketOf(table, buckets)} IN (${only.join(", ")})`;
   const rows = await session.query(
     `SELECT ${bucketOf(table, buckets)} AS bucket, count(*), sum(${rowHash(columns)})
      FROM ONLY ${table.name} AS t WHERE t.ctid >= '(${from},0)'${end} GROUP BY 1`,
@@ -73,7 +81,7 @@ export function differingBuckets(blue: Digest, green: Digest): number[] {
 export function rowsOf(
   session: Database,
   table: ComparedTable,
-  { columns, buckets }: { columns: readonly string[]; buckets: number },
+  { columns, buckets }: Layout,
   chosen: readonly number[],
 ): ReturnType<Database["stream"]> {
   return session.stream(

@@ -1,5 +1,5 @@
 import type { Database, Side } from "../database.ts";
-import { rowsOf } from "./digest.ts";
+import { type Layout, rowsOf } from "./digest.ts";
 import type { ComparedTable } from "./tables.ts";
 
 export interface RowDifference {
@@ -24,7 +24,7 @@ const LONGEST_KEY = 300;
 export async function nameRows(
   at: Record<Side, Database>,
   sides: Record<Side, ComparedTable>,
-  layout: { columns: readonly string[]; buckets: number },
+  layout: Layout,
   differing: readonly number[],
 ): Promise<NamedRows> {
   const chosen = differing.slice(0, MOST_CHUNKS);
@@ -44,7 +44,7 @@ export async function nameRows(
 async function hashesByKey(
   session: Database,
   table: ComparedTable,
-  layout: { columns: readonly string[]; buckets: number },
+  layout: Layout,
   chosen: readonly number[],
 ): Promise<Map<string, string[]>> {
   const hashes = new Map<string, string[]>();

@@ -1,11 +1,8 @@
-import type { Database } from "../database.ts";
+import type { Database, Side } from "../database.ts";
+import { literal } from "../names.ts";
+import type { Sessions } from "../path.ts";
 import { CANONICAL, UNHURRIED } from "../session.ts";
-
-/** What a database held at one moment, for any number of sessions, as long as it is held. */
-export interface Snapshot {
-  id: string;
-  release(): Promise<void>;
-}
+import { holdSnapshots } from "../snapshots.ts";
 
 /** Comparisons must see every row or fail; a policy that hides rows would make two sides look equal. */
 const SETUP = [
@@ -17,23 +14,35 @@ const SETUP = [
 ];
 const BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/** Takes milliseconds; while it is held the server keeps old row versions, so it is released as soon as the proof is done. */
-export async function holdSnapshot(database: Database): Promise<Snapshot> {
-  const session = database.another({ setup: SETUP });
-  await session.query(BEGIN);
-  const { id } = await session.one("SELECT pg_export_snapshot() AS id");
-  return { id: String(id), release: () => session.close() };
+/** Sessions that see both sides as they were at one moment each. */
+export interface Look {
+  /** The first session of each side. */
+  at: Sessions;
+  /** One more session at a side. */
+  another(side: Side): Promise<Database>;
+  close(): Promise<void>;
 }
 
-/** A session that sees what the snapshot holds; it is closed by who asked for it. */
-export async function sessionAt(database: Database, snapshot: string): Promise<Database> {
-  const session = database.another({ setup: SETUP, once: true });
-  try {
+/** @param given names of snapshots that somebody holds; without them each side is looked at as it is now */
+export async function look(at: Sessions, given?: Record<Side, string>): Promise<Look> {
+  const holding = (side: Side) => at[side].another({ setup: SETUP });
+  const held =
+    given === undefined ? await holdSnapshots({ blue: holding("blue"), green: holding("green") }) : undefined;
+  const sessions: Database[] = [];
+  const another = async (side: Side) => {
+    const session = at[side].another({ setup: SETUP, once: true });
+    sessions.push(session);
     await session.query(BEGIN);
-    await session.query(`SET TRANSACTION SNAPSHOT '${snapshot.replaceAll("'", "")}'`);
+    await session.query(`SET TRANSACTION SNAPSHOT ${literal((given ?? held)?.[side] ?? "")}`);
     return session;
+  };
+  const close = async () => {
+    await Promise.all([...sessions.map((session) => session.close()), held?.release()]);
+  };
+  try {
+    return { at: { blue: await another("blue"), green: await another("green") }, another, close };
   } catch (error) {
-    await session.close();
+    await close();
     throw error;
   }
 }

@@ -40,10 +40,12 @@ const PARTS = (sameMajor: boolean) => [
    WHERE NOT t.tgisinternal AND p.pronamespace IS DISTINCT FROM (SELECT oid FROM pg_namespace WHERE nspname = '${SCHEMA}')`,
   `SELECT 'policy', ${RELATION} || ' ' || quote_ident(p.polname), concat_ws(' ', p.polcmd::text, p.polpermissive::text)
    FROM pg_policy p JOIN ${RELATIONS} ON c.oid = p.polrelid`,
-  `SELECT 'grant', ${RELATION}, string_agg(format('%s to %s', a.privilege_type,
-     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(a.grantee) END), ', ' ORDER BY 1, a.privilege_type)
+  // 17 has a right the others do not know, and ALL means it as well there.
+  `SELECT 'grant', ${RELATION}, string_agg(format('%s to %s', a.privilege_type, g.name), ', ' ORDER BY g.name COLLATE "C", a.privilege_type)
    FROM ${RELATIONS} CROSS JOIN aclexplode(c.relacl) a
-   WHERE a.grantee <> c.relowner AND c.relkind IN ('r', 'p', 'v', 'm', 'S') GROUP BY n.nspname, c.relname`,
+     CROSS JOIN LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(a.grantee)::text END) AS g(name)
+   WHERE a.grantee <> c.relowner AND c.relkind IN ('r', 'p', 'v', 'm', 'S') ${sameMajor ? "" : "AND a.privilege_type <> 'MAINTAIN'"}
+   GROUP BY n.nspname, c.relname`,
   `SELECT 'sequence', ${RELATION}, format('%s by %s from %s to %s', format_type(s.seqtypid, NULL), s.seqincrement, s.seqmin, s.seqmax)
    FROM pg_sequence s JOIN ${RELATIONS} ON c.oid = s.seqrelid`,
   `SELECT 'function', format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)),

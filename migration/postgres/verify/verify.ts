@@ -1,12 +1,17 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Database, Side } from "../database.ts";
+import type { Sessions } from "../path.ts";
 import { bucketsFor, type Digest, differingBuckets, digestPart, type Part, partsOf, probeHash } from "./digest.ts";
 import { type NamedRows, nameRows } from "./rows.ts";
-import { holdSnapshot, sessionAt } from "./snapshot.ts";
+import { type Look, look } from "./snapshot.ts";
 import { type StructureDifference, structureDifferences, structureOf } from "./structure.ts";
 import { type ComparedTable, comparedTables } from "./tables.ts";
 
 export interface VerifyOptions {
-  /** Snapshots that are held already, such as those of a freeze; taken now where they are not given. */
+  /**
+   * Snapshots that are held already, such as those of a freeze. Without them both sides are looked at as they are, and what differs
+   * is looked at again a few times, as it may only have been under way.
+   */
   snapshots?: Record<Side, string>;
   /** Sessions at each side, each as busy as one core allows. @default 1 */
   parallel?: number;
@@ -42,41 +47,69 @@ interface Pair {
   columns: string[];
   buckets: number;
   digests: Record<Side, Digest>;
+  /** Buckets that were equal in no look so far. */
+  differing: number[];
+  /** Keys that differed in every look at rows; undefined before the first such look. */
+  suspects?: Set<string>;
+  /** Parts that were not read. */
   left: number;
 }
 
+/** Looks at what differs, where no snapshots of one moment are at hand. */
+const LOOKS = 5;
+const BETWEEN_LOOKS_MS = 500;
 const SIDES = ["blue", "green"] as const;
 
 /**
  * Compares two databases row by row, inside the databases, each as it was in one snapshot. What it cannot read is an error and
  * never equal.
  */
-export async function verify(at: Record<Side, Database>, options: VerifyOptions = {}): Promise<Verification> {
+export async function verify(at: Sessions, options: VerifyOptions = {}): Promise<Verification> {
   const began = performance.now();
-  const held = options.snapshots === undefined ? await Promise.all(SIDES.map((side) => holdSnapshot(at[side]))) : [];
-  const sessions: Database[] = [];
-  const open = async (side: Side, index: number) => {
-    const session = await sessionAt(at[side], options.snapshots?.[side] ?? held[index]?.id ?? "");
-    sessions.push(session);
-    return session;
-  };
+  const deadline = began + (options.budgetSeconds ?? Number.POSITIVE_INFINITY) * 1000;
+  let current = await look(at, options.snapshots);
   try {
-    const first = { blue: await open("blue", 0), green: await open("green", 1) };
-    const hashes = await Promise.all([probeHash(first.blue), probeHash(first.green)]);
+    const hashes = await Promise.all(SIDES.map((side) => probeHash(current.at[side])));
     if (hashes[0] !== hashes[1]) throw new Error("the two servers hash a text differently, so they cannot be compared");
-    const [structure, sequences, pairs] = [
-      await compareStructure(first),
-      await compareSequences(first),
-      await pairUp(first),
-    ];
-    const deadline = began + (options.budgetSeconds ?? Number.POSITIVE_INFINITY) * 1000;
-    const bytes = await digestAll(pairs, first, (side) => open(side, SIDES.indexOf(side)), { ...options, deadline });
-    const tables = await judge(pairs, first);
-    const equal = structure.length === 0 && tables.every(({ verdict }) => verdict === "equal");
+    const structure = await compareStructure(current.at);
+    const sequences = await compareSequences(current.at);
+    const pairs = await pairUp(current.at);
+    const bytes = await digestAll(pairs, current, { ...options, deadline });
+    for (const pair of pairs) pair.differing = differingBuckets(pair.digests.blue, pair.digests.green);
+    const open = pairs.filter(({ left }) => left === 0);
+    for (let round = 1; round < LOOKS && options.snapshots === undefined; round += 1) {
+      if (open.every(({ differing }) => differing.length === 0) || performance.now() > deadline) break;
+      await pause(BETWEEN_LOOKS_MS);
+      await current.close();
+      current = await look(at);
+      for (const pair of open) await lookAgain(pair, current.at);
+    }
+    const tables = await judge(pairs, current.at);
+    // Two empty databases are no proof of anything.
+    const equal = structure.length === 0 && tables.length > 0 && tables.every(({ verdict }) => verdict === "equal");
     return { equal, tables, structure, sequences, bytes, seconds: (performance.now() - began) / 1000 };
   } finally {
-    await Promise.all([...sessions.map((session) => session.close()), ...held.map((snapshot) => snapshot.release())]);
+    await current.close();
   }
+}
+
+/**
+ * A bucket that is equal in any look holds no lost row, and a row that differs in one look and not in the next was under way. What
+ * changes all the time stays a suspect: only snapshots of one moment can clear it.
+ */
+async function lookAgain(pair: Pair, at: Sessions): Promise<void> {
+  if (pair.differing.length === 0) return;
+  const digests = { blue: new Map(), green: new Map() };
+  for (const side of SIDES)
+    for (const part of partsOf(pair.sides[side])) await digestPart(at[side], part, pair, digests[side], pair.differing);
+  const still = new Set(differingBuckets(digests.blue, digests.green));
+  pair.differing = pair.differing.filter((bucket) => still.has(bucket));
+  if (pair.differing.length === 0) return;
+  const { named, all } = await nameRows(at, pair.sides, pair, pair.differing);
+  if (!all) return;
+  const { suspects } = pair;
+  pair.suspects = new Set(named.map(({ key }) => key).filter((key) => suspects === undefined || suspects.has(key)));
+  if (pair.suspects.size === 0) pair.differing = [];
 }
 
 async function compareStructure(at: Record<Side, Database>): Promise<StructureDifference[]> {
@@ -110,15 +143,14 @@ async function pairUp(at: Record<Side, Database>): Promise<Pair[]> {
     const keys = blue.keys.every((key) => columns.includes(key)) ? blue.keys : columns;
     const sides = { blue: { ...blue, keys }, green: { ...other, keys } };
     const digests = { blue: new Map(), green: new Map() };
-    return [{ sides, columns, digests, buckets: bucketsFor([blue, other]), left: 0 }];
+    return [{ sides, columns, digests, buckets: bucketsFor([blue, other]), differing: [], left: 0 }];
   });
 }
 
 /** All sides' parts at once, a few sessions at each. @returns the bytes that were read */
 async function digestAll(
   pairs: readonly Pair[],
-  first: Record<Side, Database>,
-  open: (side: Side) => Promise<Database>,
+  current: Look,
   { parallel = 1, deadline, tell }: VerifyOptions & { deadline: number },
 ): Promise<number> {
   const queues: Record<Side, { pair: Pair; part: Part }[]> = { blue: [], green: [] };
@@ -142,7 +174,9 @@ async function digestAll(
     }
   };
   const workers = SIDES.flatMap((side) =>
-    Array.from({ length: parallel }, async (_, index) => work(side, index === 0 ? first[side] : await open(side))),
+    Array.from({ length: parallel }, async (_, index) =>
+      work(side, index === 0 ? current.at[side] : await current.another(side)),
+    ),
   );
   // One that failed ends the others at their next part; all must have ended before their sessions are closed.
   const ended = await Promise.allSettled(
@@ -157,22 +191,19 @@ async function digestAll(
   return bytes;
 }
 
-async function judge(pairs: readonly Pair[], at: Record<Side, Database>): Promise<TableVerdict[]> {
+async function judge(pairs: readonly Pair[], at: Sessions): Promise<TableVerdict[]> {
   const verdicts: TableVerdict[] = [];
-  for (const { sides, columns, buckets, digests, left } of pairs) {
-    const count = (side: Side) => [...digests[side].values()].reduce((sum, { rows }) => sum + rows, 0);
+  for (const pair of pairs) {
+    const count = (side: Side) => [...pair.digests[side].values()].reduce((sum, { rows }) => sum + rows, 0);
     const rows = { blue: count("blue"), green: count("green") };
-    const table = sides.blue.name;
-    const differing = differingBuckets(digests.blue, digests.green);
-    if (left > 0) verdicts.push({ table, verdict: "unchecked", rows, named: [], all: false });
-    else if (differing.length === 0) verdicts.push({ table, verdict: "equal", rows, named: [], all: true });
-    else
-      verdicts.push({
-        table,
-        verdict: "different",
-        rows,
-        ...(await nameRows(at, sides, { columns, buckets }, differing)),
-      });
+    const table = pair.sides.blue.name;
+    if (pair.left > 0) verdicts.push({ table, verdict: "unchecked", rows, named: [], all: false });
+    else if (pair.differing.length === 0) verdicts.push({ table, verdict: "equal", rows, named: [], all: true });
+    else {
+      const { named, all } = await nameRows(at, pair.sides, pair, pair.differing);
+      const suspected = named.filter(({ key }) => pair.suspects?.has(key) ?? true);
+      verdicts.push({ table, verdict: "different", rows, named: suspected, all });
+    }
   }
   return verdicts;
 }
