@@ -15,6 +15,7 @@ import { freeze, rollback } from "./move.ts";
 import { release } from "./release.ts";
 import { endOnSignals, timed, withScene } from "./scene.ts";
 import { shop } from "./shop.ts";
+import { switches } from "./switches.ts";
 
 export const entries: Record<string, Entry> = {
   converge,
@@ -23,6 +24,7 @@ export const entries: Record<string, Entry> = {
   release,
   freeze,
   rollback,
+  switches,
   copy,
   verify: verification,
   applier,

@@ -28,6 +28,11 @@ export interface FlipOptions {
   endLongTransactions?: boolean;
   /** Refuses to begin where no watchdog is connected. @default false */
   requireWatchdog?: boolean;
+  /**
+   * Goes on where the other side cannot remember what it writes, as somebody else's transaction keeps a slot from being made for 5 s:
+   * for a rollback that cannot wait. A flip after it takes a new copy. @default false
+   */
+  evenWithoutWayBack?: boolean;
   /** Waited for before the line goes on; an error in it ends the flip as any other does. */
   onLine?: (event: LineEvent) => void | Promise<void>;
   /** Compares both sides as they were at the fence, while traffic goes on. Its result is the report's `proof`. */
@@ -45,6 +50,8 @@ export interface FlipReport {
   lines: { line: string; ms: number }[];
   /** From the first statement held to the last one let go. */
   freezeMs: number;
+  /** Why there is no way back, where it went on without one. */
+  wayBackMissing?: string;
   /** Ends when the proof does; undefined where none was asked for. */
   proof?: Promise<unknown>;
 }
@@ -86,6 +93,7 @@ export async function flip(move: Move, options: FlipOptions): Promise<FlipReport
     budgetMs: options.budgetMs ?? BUDGET_MS,
     endLongTransactions: options.endLongTransactions ?? false,
     requireWatchdog: options.requireWatchdog ?? false,
+    evenWithoutWayBack: options.evenWithoutWayBack ?? false,
     prove: options.prove,
     catalog: { tables: [], sequences: [], shape: "" },
   };
@@ -192,8 +200,8 @@ class Run {
   }
 
   #report(): FlipReport {
-    const { id, from, to, proof } = this.#flip;
-    return { id, from, to, lines: this.#timings, freezeMs: this.#freezeMs, ...(proof === undefined ? {} : { proof }) };
+    const { id, from, to, proof, wayBackMissing } = this.#flip;
+    return { id, from, to, lines: this.#timings, freezeMs: this.#freezeMs, wayBackMissing, proof };
   }
 }
 

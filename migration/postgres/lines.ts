@@ -30,10 +30,14 @@ export interface Flip {
   readonly budgetMs: number;
   readonly endLongTransactions: boolean;
   readonly requireWatchdog: boolean;
+  /** Whether to go on where no way back can be begun. */
+  readonly evenWithoutWayBack: boolean;
   /** Compares both sides as they were at the fence, while traffic goes on. */
   readonly prove?: ((snapshots: Snapshots) => Promise<unknown>) | undefined;
   catalog: Catalog;
   marker?: Marker;
+  /** Why there is no way back, where the flip went on without one. */
+  wayBackMissing?: string;
   snapshots?: Snapshots;
   proof?: Promise<unknown>;
 }
@@ -60,11 +64,7 @@ export const LINES: readonly Line[] = [
   { name: "F5", what: "look for tables and errors that came up meanwhile", run: lookAgain },
   { name: "F6", what: "advance sequences", run: sequences },
   { name: "F7", what: "end the way there", run: ({ move, lease, from }) => move.paths[from].stop(lease.at) },
-  {
-    name: "F8",
-    what: "remember from here on what the other side writes",
-    run: ({ lease, to }) => ensureSlot(lease.at[to]),
-  },
+  { name: "F8", what: "remember from here on what the other side writes", run: remember },
   { name: "F9", what: "begin the way back", run: wayBack },
   { name: "F10", what: "open the other side", run: open },
   { name: "F11", what: "let statements go there", run: release },
@@ -83,6 +83,8 @@ async function look(flip: Flip): Promise<void> {
   await ensurePublication(at[to], flip.catalog);
   for (const database of [at.blue, at.green]) {
     await requireNonePrepared(database);
+    // On the other side they only keep a slot from being made.
+    if (database.side === to && flip.evenWithoutWayBack) continue;
     await requireNoLongTransactions(database, flip.endLongTransactions);
   }
   await move.pooler.canHold(budgetMs);
@@ -117,7 +119,17 @@ async function sequences({ lease, from, to }: Flip): Promise<void> {
   await advanceSequences(lease.at[from], lease.at[to]);
 }
 
-async function wayBack({ id, move, lease, to, budgetMs }: Flip): Promise<void> {
+async function remember(flip: Flip): Promise<void> {
+  try {
+    await ensureSlot(flip.lease.at[flip.to]);
+  } catch (error) {
+    if (!flip.evenWithoutWayBack) throw error;
+    flip.wayBackMissing = error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function wayBack({ id, move, lease, to, budgetMs, wayBackMissing }: Flip): Promise<void> {
+  if (wayBackMissing !== undefined) return;
   const path = move.paths[to];
   await path.start(lease.at);
   await awaitMarker(lease.at, path, await writeMarker(lease.at, path, fenceToken(id)), budgetMs);

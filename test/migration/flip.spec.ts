@@ -6,20 +6,20 @@ import { death } from "./support/faults.ts";
 import { type LivePair, startLivePair } from "./support/run.ts";
 
 /** The pairs of every test run; all of them, with every line on each, are in `npm run matrix`. */
-const PAIRS: [Major, Major][] = [
+const PAIRS: [Major, Major, way?: "push"][] = [
   [15, 15],
-  [15, 17],
+  [15, 17, "push"],
   [17, 18],
   [18, 16],
 ];
 const who = "the test";
 
-for (const [index, [blue, green]] of PAIRS.entries())
-  describe(`writes that move from PostgreSQL ${blue} to ${green} and back`, function () {
+for (const [index, [blue, green, way]] of PAIRS.entries())
+  describe(`writes that move from PostgreSQL ${blue} to ${green} and back${way === "push" ? ", pushed on the way back" : ""}`, function () {
     this.timeout(60_000);
     let pair: LivePair;
     before(async () => {
-      pair = await startLivePair(blue, green);
+      pair = await startLivePair(blue, green, { pushed: way === "push" });
       await pair.shoppers.progress(100);
     });
     after(() => pair?.remove());

@@ -8,6 +8,8 @@ side is open and has every write that was answered; at the end both sides have t
 
   --pairs A-B,...     versions of blue and green        [15-15,15-17,15-18,17-17,17-18,18-16]
   --poolers LIST      of pgbouncer, none                [pgbouncer,none]
+  --ways LIST         of native, push: how green's changes come to blue
+                                                        [native,push]
   --networks LIST     of near, far (50 ms round trip)   [near,far]
   --faults TEXT       only those with this text in their name
   --list              print the faults
@@ -22,6 +24,7 @@ const { values } = parseArgs({
   options: {
     pairs: { type: "string", default: "15-15,15-17,15-18,17-17,17-18,18-16" },
     poolers: { type: "string", default: "pgbouncer,none" },
+    ways: { type: "string", default: "native,push" },
     networks: { type: "string", default: "near,far" },
     faults: { type: "string", default: "" },
     list: { type: "boolean", default: false },
@@ -40,20 +43,25 @@ async function runAll(): Promise<number> {
   let failures = 0;
   for (const pair of values.pairs.split(","))
     for (const pooler of values.poolers.split(","))
-      for (const network of values.networks.split(",")) {
+      for (const [way, network] of both(values.ways.split(","), values.networks.split(","))) {
         const began = performance.now();
         const failed = await runPair({
           versions: versionsOf(pair),
           pooled: pooler === "pgbouncer",
+          pushed: way === "push",
           delayMs: network === "far" ? FAR_MS : 0,
         });
         failures += failed.length;
         const took = ((performance.now() - began) / 1000).toFixed(0);
         const word = failed.length === 0 ? "pass" : "FAIL";
-        console.log(`${word}  ${pair}  ${pooler}  ${network}  ${faults.length} faults, ${took} s`);
+        console.log(`${word}  ${pair}  ${pooler}  ${way}  ${network}  ${faults.length} faults, ${took} s`);
         for (const line of failed) console.log(`      ${line}`);
       }
   return failures > 0 ? 1 : 0;
+}
+
+function both(ways: string[], networks: string[]): [string, string][] {
+  return ways.flatMap((way) => networks.map((network): [string, string] => [way, network]));
 }
 
 /** One after the other on the same pair, so that each meets what the ones before have left. */

@@ -23,7 +23,7 @@ describe("what the checker of the move finds", function () {
 
 /** A flip to green with these lines, on a network that stalls for what is sent in the freeze; of 15, which cannot tell where a change came from. */
 function problemsOf(lines: readonly Line[]): Promise<string[]> {
-  return onGround({ versions: [15, 15], pooled: true, delayMs: 0 }, async ({ pair, networks }) => {
+  return onGround({ versions: [15, 15], pooled: true, pushed: false, delayMs: 0 }, async ({ pair, networks }) => {
     const { shoppers, forgotten, green } = pair;
     await shoppers.progress(100);
     await flip(pair.move, {

@@ -1,7 +1,6 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import { openAlone } from "../../migration/postgres/alone.ts";
 import { Database, otherSide } from "../../migration/postgres/database.ts";
 import { readFence } from "../../migration/postgres/fence.ts";
 import { FlipAborted, FlipRefused, flip } from "../../migration/postgres/flip.ts";
@@ -9,7 +8,6 @@ import { COMMIT_POINT, LINES, type Line } from "../../migration/postgres/lines.t
 import { takeLease } from "../../migration/postgres/lock.ts";
 import { commitMove, prepareMove } from "../../migration/postgres/move.ts";
 import { recover, SplitBrain, settleSplit } from "../../migration/postgres/recover.ts";
-import { check } from "./support/checker.ts";
 import { type Network, startNetwork } from "./support/network.ts";
 import { startOperator } from "./support/processes.ts";
 import { type LivePair, settled, startLivePair } from "./support/run.ts";
@@ -194,32 +192,6 @@ describe("a flip that does not come to its end", function () {
       pair.shoppers.outcomes.errors.filter((error) => !error.includes("is fenced")),
       [],
     );
-  });
-});
-
-describe("a side that is gone for good", function () {
-  this.timeout(60_000);
-  it("leaves the other one with all it had sent, which is opened only when nobody answers there", async () => {
-    const pair = await startLivePair(15, 16);
-    try {
-      await pair.shoppers.progress(50);
-      await flip(pair.move, { to: "green", who });
-      await pair.shoppers.progress(50);
-      await rejects(openAlone(pair.move, "blue", who), /green answers/);
-      await pair.clusters.green.kill();
-      await openAlone(pair.move, "blue", who);
-      await pair.shoppers.progress(50);
-      const { lost, duplicated, problems } = await check(pair.blue, pair.shoppers, pair.forgotten);
-      strictEqual(pair.shoppers.outcomes.errors.filter((error) => error.includes("duplicate key")).length, 0);
-      ok(lost < 50, `${lost} of the last writes were lost, and none before them`);
-      strictEqual(duplicated, 0);
-      deepStrictEqual(
-        problems.filter((problem) => !problem.endsWith("lost")),
-        [],
-      );
-    } finally {
-      await pair.remove();
-    }
   });
 });
 

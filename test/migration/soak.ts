@@ -45,7 +45,7 @@ async function soak(minutes: number, seed: number): Promise<number> {
 
 /** @returns how many things were wrong */
 function round(pair: string, choose: () => number, end: number): Promise<number> {
-  return onGround({ versions: versionsOf(pair), pooled: true, delayMs: 0 }, async (ground) => {
+  return onGround({ versions: versionsOf(pair), pooled: true, pushed: choose() < 0.5, delayMs: 0 }, async (ground) => {
     let wrong: string[] = [];
     let faults = 0;
     for (; faults < ROUND && Date.now() < end && wrong.length === 0; faults += 1)

@@ -9,13 +9,15 @@ export interface GroundOptions {
   versions: readonly [blue: Major, green: Major];
   /** Whether the writers come through PgBouncer. */
   pooled: boolean;
+  /** Whether green's changes are pushed to blue, and not subscribed to. */
+  pushed: boolean;
   /** One way, between the servers, and from the operator and the pooler to green. */
   delayMs: number;
 }
 
 /** Runs `work` on such a pair with writers on it, and takes everything away afterwards. */
 export async function onGround<T>(
-  { versions, pooled, delayMs }: GroundOptions,
+  { versions, pooled, pushed, delayMs }: GroundOptions,
   work: (ground: Ground) => Promise<T>,
 ): Promise<T> {
   const networks: Network[] = [];
@@ -29,6 +31,7 @@ export async function onGround<T>(
   try {
     pair = await startLivePair(...versions, {
       pooler: pooled,
+      pushed,
       peer: async (side, port) => {
         const network = await through(port);
         between[side] = network;

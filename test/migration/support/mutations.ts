@@ -49,6 +49,21 @@ function slotBeforeDrop(): readonly Line[] {
   return rest.flatMap((one) => (one.name === "F3" ? [...early, one] : [one]));
 }
 
+/**
+ * The order of a switch by `default_transaction_read_only`, as pg_easy_replicate goes: nobody is held, one role is bound, lag is what was
+ * not yet sent, sequences are set, the other side is opened, and there is no way back.
+ */
+export const READ_ONLY_SWITCH: readonly Line[] = [
+  line("F0"),
+  { ...line("F1"), run: async () => {} },
+  { ...line("F2"), run: bindOneRole },
+  { ...line("F3"), run: waitForSent },
+  line("F6"),
+  line("F7"),
+  { ...line("F10"), run: openAnyway },
+  line("F11"),
+];
+
 export const MUTATIONS: Mutation[] = [
   { what: "nobody waits for the marker", finds: /\d+ lost/, lines: without("F3") },
   { what: "what was sent counts as arrived", finds: /\d+ lost/, lines: replaced("F3", waitForSent) },

@@ -1,10 +1,15 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import { type Access, Database, type Side } from "../../../migration/postgres/database.ts";
 import { type Move, prepareMove } from "../../../migration/postgres/move.ts";
 import { NativePath } from "../../../migration/postgres/native.ts";
 import { noPooler, PgBouncer, type Pooler } from "../../../migration/postgres/pooler.ts";
+import { PushPath } from "../../../migration/postgres/push.ts";
 import { createSubscription, ensureSlot, subscriptionTrouble } from "../../../migration/postgres/stream.ts";
+import { ProcessApplier } from "./applier.ts";
 import { type Cluster, type Major, startCluster } from "./cluster.ts";
 import { startPooler, type TestPooler, writePooler } from "./pooler.ts";
 import { ROWS, SHOP } from "./shop.ts";
@@ -16,17 +21,22 @@ export interface Place {
   /** Ports through which each side is reached by the other one. */
   peer: Record<Side, number>;
   pooler?: { port: number; file: string };
+  /** Configuration of the applier that pushes green's changes to blue; without it blue has a subscription. */
+  applier?: string;
 }
 
 const access = (port: number): Access => ({ host: "127.0.0.1", port, user: "postgres", database: "app" });
 
 /** The move of a test, from the ports alone. */
-export function moveAt({ operator, peer, pooler }: Place): Move {
+export function moveAt({ operator, peer, pooler, applier }: Place): Move {
   return {
     access: { blue: access(operator.blue), green: access(operator.green) },
     paths: {
       blue: new NativePath("blue", access(peer.blue)),
-      green: new NativePath("green", access(peer.green)),
+      green:
+        applier === undefined
+          ? new NativePath("green", access(peer.green))
+          : new PushPath("green", new ProcessApplier(applier)),
     },
     pooler: pooler === undefined ? noPooler : bouncer(pooler.port, pooler.file, operator),
   };
@@ -58,6 +68,8 @@ export interface Pair {
 
 export interface PairOptions {
   pooler?: boolean;
+  /** Whether green's changes are pushed to blue, as where blue may not subscribe. */
+  pushed?: boolean;
   /** Stands in for the port at which a side is reached by the other one. */
   peer?: (side: Side, port: number) => Promise<number>;
   /** The same for the port at which the operator, and the pooler, reach a side. */
@@ -70,7 +82,11 @@ export async function startPair(blue: Major, green: Major, options: PairOptions 
   const [blueCluster, greenCluster] = clusters;
   let pooler: TestPooler | undefined;
   const sessions: Database[] = [];
+  const folder = mkdtempSync(join(tmpdir(), "bascule-pair-"));
+  const applier = join(folder, "applier.json");
   const remove = async () => {
+    await new ProcessApplier(applier).stop();
+    rmSync(folder, { recursive: true, force: true });
     await Promise.all(sessions.map((session) => session.close()));
     await pooler?.remove();
     await Promise.all(clusters.map((cluster) => cluster.remove()));
@@ -90,7 +106,12 @@ export async function startPair(blue: Major, green: Major, options: PairOptions 
       operator,
       peer: await bySide(options.peer ?? asItIs),
       ...(pooler ? { pooler: { port: pooler.port, file: pooler.file } } : {}),
+      ...(options.pushed ? { applier } : {}),
     };
+    writeFileSync(
+      applier,
+      JSON.stringify({ from: "green", blue: access(place.peer.blue), green: access(place.peer.green) }),
+    );
     const move = moveAt(place);
     const at = { blue: new Database("blue", move.access.blue), green: new Database("green", move.access.green) };
     sessions.push(at.blue, at.green);

@@ -1,0 +1,42 @@
+import type { Side } from "./database.ts";
+import type { Path, Sessions } from "./path.ts";
+import { dropSlot, slotHolds, slotTrouble } from "./stream.ts";
+
+/**
+ * Whoever keeps the applier running for days: a service on green's server, a process of a test. Started twice it runs once; when
+ * `stop` returns it applies nothing more.
+ */
+export interface ApplierHost {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** @returns why it does not run or not get on, or undefined */
+  trouble(): Promise<string | undefined>;
+}
+
+/** An applier of ours that reads the slot of `from` and writes to the other side, where no subscription can be made. */
+export class PushPath implements Path {
+  readonly from: Side;
+  readonly #host: ApplierHost;
+
+  constructor(from: Side, host: ApplierHost) {
+    this.from = from;
+    this.#host = host;
+  }
+
+  start(): Promise<void> {
+    return this.#host.start();
+  }
+
+  async stop(at: Sessions): Promise<void> {
+    await this.#host.stop();
+    await dropSlot(at[this.from]);
+  }
+
+  async trouble(at: Sessions): Promise<string | undefined> {
+    return (await this.#host.trouble()) ?? (await slotTrouble(at[this.from]));
+  }
+
+  holds(at: Sessions, lsn: string): Promise<boolean> {
+    return slotHolds(at[this.from], lsn);
+  }
+}

@@ -1,0 +1,61 @@
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
+import { setTimeout as pause } from "node:timers/promises";
+import { openAlone } from "../../migration/postgres/alone.ts";
+import { Database } from "../../migration/postgres/database.ts";
+import { flip } from "../../migration/postgres/flip.ts";
+import { check } from "./support/checker.ts";
+import { startLivePair } from "./support/run.ts";
+
+const who = "the test";
+
+describe("a rollback that cannot wait", function () {
+  this.timeout(60_000);
+  it("goes on without a way back where somebody else's transaction keeps one from being made", async () => {
+    const pair = await startLivePair(15, 16);
+    const other = new Database("blue", { ...pair.move.access.blue, database: "postgres" }, { once: true });
+    try {
+      await flip(pair.move, { to: "green", who });
+      await pair.shoppers.progress(50);
+      await other.query("CREATE TABLE kept_open (id int)");
+      await other.query("BEGIN");
+      await other.query("INSERT INTO kept_open VALUES (1)");
+      await pause(1_100);
+      await rejects(flip(pair.move, { to: "blue", who }), /INSERT INTO kept_open/);
+      const report = await flip(pair.move, { to: "blue", who, evenWithoutWayBack: true });
+      match(String(report.wayBackMissing), /statement timeout/);
+      strictEqual(await pair.writer(), "blue");
+      await pair.intact();
+      await rejects(flip(pair.move, { to: "green", who }), /green is not current/);
+      strictEqual(pair.shoppers.outcomes.errors.join("\n"), "");
+    } finally {
+      await other.close();
+      await pair.remove();
+    }
+  });
+});
+
+describe("a side that is gone for good", function () {
+  this.timeout(60_000);
+  it("leaves the other one with all it had sent, which is opened only when nobody answers there", async () => {
+    const pair = await startLivePair(15, 16);
+    try {
+      await pair.shoppers.progress(50);
+      await flip(pair.move, { to: "green", who });
+      await pair.shoppers.progress(50);
+      await rejects(openAlone(pair.move, "blue", who), /green answers/);
+      await pair.clusters.green.kill();
+      await openAlone(pair.move, "blue", who);
+      await pair.shoppers.progress(50);
+      const { lost, duplicated, problems } = await check(pair.blue, pair.shoppers, pair.forgotten);
+      strictEqual(pair.shoppers.outcomes.errors.filter((error) => error.includes("duplicate key")).length, 0);
+      ok(lost < 50, `${lost} of the last writes were lost, and none before them`);
+      strictEqual(duplicated, 0);
+      deepStrictEqual(
+        problems.filter((problem) => !problem.endsWith("lost")),
+        [],
+      );
+    } finally {
+      await pair.remove();
+    }
+  });
+});
