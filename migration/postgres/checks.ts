@@ -35,8 +35,8 @@ function difference(one: string[], other: string[]): string | undefined {
   return only.length > 0 ? only.join(", ") : undefined;
 }
 
-/** @throws Error naming tables that this side's publication lacks: their rows were never carried */
-export async function requirePublished(database: Database, catalog: Catalog): Promise<void> {
+/** @returns tables in which this side's publication and its tables differ, or undefined */
+export async function publicationDiffers(database: Database, catalog: Catalog): Promise<string | undefined> {
   const rows = await database.query(
     `SELECT CASE WHEN c.relkind = 'p' THEN '' ELSE 'ONLY ' END || '"' || replace(n.nspname, '"', '""') || '"."' ||
             replace(c.relname, '"', '""') || '"' AS name
@@ -45,10 +45,15 @@ export async function requirePublished(database: Database, catalog: Catalog): Pr
      WHERE p.pubname = $1 AND n.nspname <> $2`,
     [streamName(database.side), SCHEMA],
   );
-  const differing = difference(
+  return difference(
     rows.map((row) => field(row, "name")),
     published(catalog),
   );
+}
+
+/** @throws Error naming tables that this side's publication lacks: their rows were never carried */
+export async function requirePublished(database: Database, catalog: Catalog): Promise<void> {
+  const differing = await publicationDiffers(database, catalog);
   if (differing !== undefined) throw new Error(`${database.side}'s publication does not fit its tables: ${differing}`);
 }
 

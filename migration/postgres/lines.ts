@@ -1,5 +1,6 @@
 import type { Catalog } from "./catalog.ts";
 import {
+  publicationDiffers,
   requireNoLongTransactions,
   requireNonePrepared,
   requirePublished,
@@ -80,7 +81,8 @@ async function look(flip: Flip): Promise<void> {
   if (flip.requireWatchdog) await requireWatchdog(at);
   flip.catalog = await requireSameShape(at);
   await requirePublished(at[from], flip.catalog);
-  await ensurePublication(at[to], flip.catalog);
+  // Setting it anew would wait for a VACUUM.
+  if ((await publicationDiffers(at[to], flip.catalog)) !== undefined) await ensurePublication(at[to], flip.catalog);
   for (const database of [at.blue, at.green]) {
     await requireNonePrepared(database);
     // On the other side they only keep a slot from being made.

@@ -59,3 +59,23 @@ describe("a side that is gone for good", function () {
     }
   });
 });
+
+describe("a side whose rows were changed behind its fence", function () {
+  this.timeout(60_000);
+  it("is not flipped to once a server of 18 has counted a change without its row", async () => {
+    const pair = await startLivePair(17, 18, { pooler: false });
+    try {
+      await pair.shoppers.progress(50);
+      await pair.green.query("BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM public.account; COMMIT");
+      await pair.shoppers.progress(50);
+      let refused = false;
+      for (const deadline = Date.now() + 15_000; !refused && Date.now() < deadline; await pause(500))
+        refused = await pair.move.paths.blue
+          .trouble({ blue: pair.blue, green: pair.green })
+          .then((trouble) => trouble?.includes("met rows of green that were missing") ?? false);
+      await rejects(flip(pair.move, { to: "green", who }), /green is not current: \d+ change\(s\) met rows of green/);
+    } finally {
+      await pair.remove();
+    }
+  });
+});
