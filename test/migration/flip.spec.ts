@@ -1,6 +1,7 @@
 import { ok, strictEqual } from "node:assert";
 import { flip } from "../../migration/postgres/flip.ts";
 import { LINES } from "../../migration/postgres/lines.ts";
+import { type Verification, verify } from "../../migration/postgres/verify/verify.ts";
 import type { Major } from "./support/cluster.ts";
 import { death } from "./support/faults.ts";
 import { type LivePair, startLivePair } from "./support/run.ts";
@@ -31,6 +32,22 @@ for (const [index, [blue, green, way]] of PAIRS.entries())
         strictEqual(await pair.writer(), to);
         await pair.intact();
       }
+    });
+
+    it("proves both sides equal as they were in the freeze, while writes go on", async () => {
+      let verdict: Verification | undefined;
+      const { proof } = await flip(pair.move, {
+        to: "green",
+        who,
+        prove: async (snapshots) => {
+          await pair.shoppers.progress(20);
+          verdict = await verify(pair, { snapshots });
+        },
+      });
+      await proof;
+      ok(verdict?.equal, JSON.stringify(verdict));
+      ok(verdict.tables.some(({ table, rows }) => table.includes("ledger") && rows.green > 500));
+      await flip(pair.move, { to: "blue", who });
     });
 
     // Each pair dies at every fourth line, so that all of them together die at each.
