@@ -1,5 +1,5 @@
+import { field } from "./database.ts";
 import type { Sessions } from "./path.ts";
-import { holdSnapshot } from "./verify/snapshot.ts";
 
 /** Both sides as they were at one moment; each name is good for `SET TRANSACTION SNAPSHOT` on its side until the release. */
 export interface Snapshots {
@@ -10,9 +10,19 @@ export interface Snapshots {
 
 /** Held by sessions of their own, so that reading can go on after the flip has ended. */
 export async function holdSnapshots(at: Sessions): Promise<Snapshots> {
-  const [blue, green] = await Promise.all([holdSnapshot(at.blue), holdSnapshot(at.green)]);
+  const held = { blue: at.blue.another(), green: at.green.another() };
   const release = async () => {
-    await Promise.all([blue.release(), green.release()]);
+    await Promise.all([held.blue.close(), held.green.close()]);
   };
-  return { blue: blue.id, green: green.id, release };
+  const hold = async (side: "blue" | "green") => {
+    await held[side].query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    return field(await held[side].one("SELECT pg_export_snapshot() AS name"), "name");
+  };
+  try {
+    const [blue, green] = await Promise.all([hold("blue"), hold("green")]);
+    return { blue, green, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }

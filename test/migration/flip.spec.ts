@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { ok, strictEqual } from "node:assert";
 import { flip } from "../../migration/postgres/flip.ts";
 import { LINES } from "../../migration/postgres/lines.ts";
 import { type Verification, verify } from "../../migration/postgres/verify/verify.ts";
@@ -45,12 +45,8 @@ for (const [index, [blue, green, way]] of PAIRS.entries())
         },
       });
       await proof;
-      // Grants have other words on other majors; rows must not differ on any.
-      deepStrictEqual(
-        verdict?.tables.filter(({ verdict: one }) => one !== "equal"),
-        [],
-      );
-      ok(verdict?.tables.some(({ table, rows }) => table.includes("ledger") && rows.green > 500));
+      ok(verdict?.equal, JSON.stringify(verdict));
+      ok(verdict.tables.some(({ table, rows }) => table.includes("ledger") && rows.green > 500));
       await flip(pair.move, { to: "blue", who });
     });
 
