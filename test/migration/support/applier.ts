@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { ApplierHost } from "../../../migration/postgres/push.ts";
+import type { ApplierHost } from "../../../migration/postgres/applier/path.ts";
 
 const MAIN = fileURLToPath(new URL("../../../migration/postgres/applier/main.ts", import.meta.url));
 
