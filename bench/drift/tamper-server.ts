@@ -19,7 +19,8 @@ export function settings(cluster: string, sql: (text: string) => string): Tamper
       name: "a file that was read and then put back",
       service: "postgres",
       script: `cp -a ${cluster}/conf.d/bascule.conf /root/kept; printf 'work_mem = 1GB\\n' >> ${cluster}/conf.d/bascule.conf
-${sql("SELECT pg_reload_conf()")} >/dev/null; sleep 0.5; cp /root/kept ${cluster}/conf.d/bascule.conf`,
+${sql("SELECT pg_reload_conf()")} >/dev/null
+timeout 20 bash -c 'until [ "$(${sql("SHOW work_mem")})" = 1GB ]; do sleep 0.1; done'; cp /root/kept ${cluster}/conf.d/bascule.conf`,
       seen: /^probe /,
     },
   ];
