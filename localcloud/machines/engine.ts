@@ -31,23 +31,32 @@ export async function engineInfo(docker: Docker): Promise<EngineInfo> {
 
 /** Image names that can be booted. */
 export async function bootableImages(docker: Docker): Promise<string[]> {
-  const images = await docker.listImages({ filters: { label: [IMAGE_LABEL] } });
-  const names = new Set(images.map((image) => image.Labels[IMAGE_LABEL] ?? EDGE_IMAGE));
+  const names = new Set((await labelledImages(docker)).map(nameOf));
   return [...names].filter((name) => name !== EDGE_IMAGE).sort();
 }
 
 export async function hasImage(docker: Docker, name: string): Promise<boolean> {
-  return (await docker.listImages({ filters: { label: [`${IMAGE_LABEL}=${name}`] } })).length > 0;
+  return (await labelledImages(docker)).some((image) => nameOf(image) === name);
 }
 
 /** Id of the newest build of an image. */
 export async function imageId(docker: Docker, name: string): Promise<string> {
-  const images = await docker.listImages({ filters: { label: [`${IMAGE_LABEL}=${name}`] } });
+  const images = (await labelledImages(docker)).filter((image) => nameOf(image) === name);
   const newest = images.sort((a, b) => b.Created - a.Created)[0];
   if (newest === undefined) {
     throw new Error(`there is no Docker image labelled ${IMAGE_LABEL}=${name}. Build it: npx node tools/cli.ts images`);
   }
   return newest.Id;
+}
+
+/** An image that somebody built on top of one of ours has its label too, and other packages: the tag must say the same name. */
+async function labelledImages(docker: Docker): Promise<Docker.ImageInfo[]> {
+  const images = await docker.listImages({ filters: { label: [IMAGE_LABEL] } });
+  return images.filter((image) => image.RepoTags?.some((tag) => tag.startsWith(`localcloud/${nameOf(image)}:`)));
+}
+
+function nameOf(image: Docker.ImageInfo): string {
+  return image.Labels?.[IMAGE_LABEL] ?? "";
 }
 
 function statusOf(error: unknown): number | undefined {

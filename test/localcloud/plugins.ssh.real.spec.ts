@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import Docker from "dockerode";
+import { imageId } from "../../localcloud/machines/engine.ts";
 import type { Connection } from "../../localcloud/plugins/command/login.ts";
 import { Blob, type Properties } from "../../localcloud/plugins/values.ts";
 import { run } from "../support/local-cloud.ts";
@@ -22,10 +23,8 @@ class Host {
     await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(this.#folder, "id")]);
     const key = readFileSync(join(this.#folder, "id.pub"), "utf8").trim();
     const script = `mkdir -p /run/sshd /root/.ssh && echo '${key}' > /root/.ssh/authorized_keys && ssh-keygen -A && exec /usr/sbin/sshd -D`;
-    const [image] = await this.#docker.listImages({ filters: { label: ["localcloud.image=debian-13"] } });
-    assert.ok(image, "the server image is there (npx node tools/cli.ts images)");
     this.#container = await this.#docker.createContainer({
-      Image: image.Id,
+      Image: await imageId(this.#docker, "debian-13"),
       Cmd: ["/bin/sh", "-c", script],
       ExposedPorts: { "22/tcp": {} },
       Labels: { "localcloud.instance": "plugins-spec" },
