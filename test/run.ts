@@ -1,6 +1,6 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
-import { ensurePooler } from "../tools/clients.ts";
+import { ensurePooler, ensureRedis } from "../tools/clients.ts";
 import { ensureContainers } from "../tools/containers.ts";
 import { ensureEngine } from "../tools/engine.ts";
 import { ensureImages } from "../tools/images.ts";
@@ -23,6 +23,7 @@ const specs = globSync("test/**/*.spec.ts", { cwd: root })
 
 try {
   await ensurePooler(say);
+  await ensureRedis(say);
   await ensureContainers(say);
   await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
   await removeLeftovers(say);

@@ -13,6 +13,12 @@ const CLIENTS: Record<string, string> = {
 /** Daemons that tests start themselves, and where they come from. */
 const POOLER: Record<string, string> = { pgbouncer: "pgbouncer" };
 
+/**
+ * Redis is one program that is what it is called as; the package `redis-server` would add the name, and a service that starts at once
+ * on port 6379.
+ */
+const KEY_STORE: Record<string, string> = { "redis-check-rdb": "redis-tools" };
+
 /** Where Debian puts daemons, which is not on everybody's PATH. */
 const DAEMONS = ["/usr/sbin"];
 
@@ -24,6 +30,11 @@ export function ensureClients(report: Report, mayInstall = canInstall): Promise<
 /** The same for the pooler that the tests and measurements of the data move put before their databases. */
 export function ensurePooler(report: Report, mayInstall = canInstall): Promise<void> {
   return ensurePrograms(POOLER, report, mayInstall);
+}
+
+/** The same for the Redis that tests start. */
+export function ensureRedis(report: Report, mayInstall = canInstall): Promise<void> {
+  return ensurePrograms(KEY_STORE, report, mayInstall);
 }
 
 async function ensurePrograms(
