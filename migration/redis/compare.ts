@@ -63,7 +63,7 @@ export async function compare(
 }
 
 /** The keys of a batch that differ. */
-export async function compareKeys(
+async function compareKeys(
   from: Server,
   to: Server,
   keys: readonly Buffer[],

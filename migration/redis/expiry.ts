@@ -20,6 +20,11 @@ export async function readExpiries(server: Server, keys: readonly Buffer[]): Pro
   return left.map((reply) => expiryOf(integer(reply), milliseconds));
 }
 
+/** The server's clock. */
+export async function readClock(server: Server): Promise<number> {
+  return timeOf(await server.ask("TIME"));
+}
+
 function timeOf(reply: Reply | undefined): number {
   const [seconds, micros] = list(reply);
   return Number(text(seconds)) * 1_000 + Math.floor(Number(text(micros)) / 1_000);

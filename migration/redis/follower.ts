@@ -36,7 +36,6 @@ export interface FollowerOptions {
 
 /** Keys looked at before those that changed meanwhile have their turn. */
 const ROUND_KEYS = 4_000;
-const IDLE_MS = 10;
 const BARRIER_EVERY_MS = 500;
 const BARRIER_MS = 5_000;
 const REST_BEFORE_SWEEP_MS = 200;
@@ -60,6 +59,8 @@ export class Follower {
     sweeps: 0,
   };
   #lastBarrier = 0;
+  #paused = false;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(tracker: Tracker, carrier: Carrier, policies: Policies, options: FollowerOptions = {}) {
     this.tracker = tracker;
@@ -86,26 +87,33 @@ export class Follower {
     return !this.tracker.everything && this.tracker.dirty === 0;
   }
 
-  /** Goes on until it is told to stop. @throws when a server goes away: begun anew, it looks at everything again */
-  async follow(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const idle = await this.step();
-      if (idle) await pause(IDLE_MS, undefined, { signal }).catch(() => undefined);
-    }
+  /** Carries nothing from here on, also nothing it was about to: the other side is going to be written to. */
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.#turn;
+  }
+
+  resume(): void {
+    this.#paused = false;
   }
 
   /** Until nothing is known to be missing. @returns false when the time is over before */
   async catchUp(deadline: number): Promise<boolean> {
-    await this.#listen();
-    while (!this.isCurrent) {
+    do {
       if (Date.now() > deadline) return false;
       await this.step(deadline);
-    }
+    } while (!this.isCurrent);
     return true;
   }
 
-  /** One round. @returns whether there was nothing to do */
-  async step(deadline = Number.POSITIVE_INFINITY): Promise<boolean> {
+  /** One round, after the one that is under way. @returns whether there was nothing to do */
+  step(deadline = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const round = this.#turn.then(() => this.#paused || this.#round(deadline));
+    this.#turn = round.catch(() => undefined);
+    return round;
+  }
+
+  async #round(deadline: number): Promise<boolean> {
     await this.#options.mayGoOn?.();
     await this.#listen();
     if (this.tracker.everything) {

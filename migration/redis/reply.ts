@@ -33,6 +33,18 @@ export function pairs(items: readonly Reply[]): [Reply, Reply][] {
   return Array.from({ length: items.length / 2 }, (_, at) => [items[2 * at] ?? null, items[2 * at + 1] ?? null]);
 }
 
+/** The lines `name:value` of INFO. */
+export function infoFields(reply: Reply | undefined): Map<string, string> {
+  return new Map(
+    text(reply)
+      .split("\r\n")
+      .flatMap((line): [string, string][] => {
+        const at = line.indexOf(":");
+        return line.startsWith("#") || at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1)]];
+      }),
+  );
+}
+
 /** A key for people: as text where it is, else with its odd bytes written out. */
 export function showKey(key: Buffer): string {
   const name = key.toString();

@@ -36,6 +36,8 @@ export class Server {
   readonly #redis: Redis;
   readonly #limit: Limit;
   #opening: Promise<void> | undefined;
+  /** What the server or the network said of it; whoever waits is only told that the connection is closed. */
+  #said: Error | undefined;
 
   /** @param who shown by the server, without spaces */
   constructor(side: Side, access: Access, who: string = CLIENT_NAME) {
@@ -43,6 +45,9 @@ export class Server {
     this.access = access;
     this.#limit = new Limit(access.commandsPerSecond);
     this.#redis = openClient(access, who);
+    this.#redis.on("error", (error) => {
+      this.#said = error;
+    });
   }
 
   /** Sends all of it before the first is answered. A command that is refused is an Error among the answers. */
@@ -83,7 +88,8 @@ export class Server {
 
   #broken(error: Error): Error {
     const { host, port } = this.access;
-    return new Error(`${this.side} (${host}:${port}): ${error.message}`, { cause: error });
+    const cause = this.#said ?? error;
+    return new Error(`${this.side} (${host}:${port}): ${cause.message}`, { cause });
   }
 }
 

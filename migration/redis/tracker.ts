@@ -23,6 +23,8 @@ export class Tracker {
   #sentinel = "";
   #marker = "";
   #seen = false;
+  /** One waits for the one before, as there is one marker at a time. */
+  #barriers: Promise<unknown> = Promise.resolve();
   /** Set where changes may have been missed: then every key has to be looked at. */
   everything = true;
   /** Keys under a prefix to drain that were seen, in latin1; some of them may be gone. */
@@ -110,7 +112,13 @@ export class Tracker {
    * gone, the database has been emptied or exchanged.
    * @returns whether the notification came in time
    */
-  async barrier(timeoutMs: number): Promise<boolean> {
+  barrier(timeoutMs: number): Promise<boolean> {
+    const barrier = this.#barriers.then(() => this.#barrier(timeoutMs));
+    this.#barriers = barrier.catch(() => undefined);
+    return barrier;
+  }
+
+  async #barrier(timeoutMs: number): Promise<boolean> {
     const [before, after] = [this.#sentinel, randomUUID()];
     this.#marker = `${MARKER_PREFIX}${after}`;
     this.#seen = false;
@@ -127,6 +135,11 @@ export class Tracker {
         return false;
       }
     return true;
+  }
+
+  /** Takes the keys away that it has written. */
+  async erase(): Promise<void> {
+    await this.server.pipeline([["DEL", SENTINEL, this.#marker]]);
   }
 
   close(): void {

@@ -24,6 +24,9 @@ const COPIES: Record<string, Copy> = {
   stream: copyStream,
 };
 
+/** What a type is called whose values are copied by its commands. */
+export const COPIED_TYPES = Object.keys(COPIES);
+
 /**
  * Copies a value by the commands of its type, in parts, under a name of its own, and puts it in place at once.
  * @returns the type, or `gone` where there is no such key

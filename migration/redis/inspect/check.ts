@@ -1,0 +1,24 @@
+import type { Finding } from "../../postgres/inspect/finding.ts";
+import type { Policies } from "../policy.ts";
+import { infoFields } from "../reply.ts";
+import type { Server, Side } from "../server.ts";
+
+export type Found = Omit<Finding, "id">;
+
+/** What all checks work with. What they write begins with `bascule:` and is taken away again. */
+export interface Inspected {
+  blue: Server;
+  green: Server;
+  policies: Policies;
+}
+
+export interface Check {
+  id: string;
+  side: Side | "both";
+  run(at: Inspected): Promise<Found[]>;
+}
+
+/** Fields of a section of INFO; an empty section gives none, as managed servers leave some out. */
+export async function info(server: Server, section: string): Promise<Map<string, string>> {
+  return infoFields(await server.ask("INFO", section));
+}
