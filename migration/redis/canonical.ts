@@ -22,7 +22,7 @@ export async function* canonical(server: Server, key: Buffer): AsyncGenerator<Bu
       return;
     case "hash":
     case "zset":
-      yield* sortedPairs(await scanned(server, type === "hash" ? "HSCAN" : "ZSCAN", key));
+      yield* sortedPairs(await scanned(server, type === "hash" ? "HSCAN" : "ZSCAN", key), type === "zset");
       return;
     case "stream":
       yield* streamParts(server, key);
@@ -52,9 +52,12 @@ async function scanned(server: Server, command: string, key: Buffer): Promise<Re
   return [...all.values()].flat();
 }
 
-function sortedPairs(items: readonly Reply[]): Buffer[] {
+/** Servers write the same score in different ways: 0.1, and 0.10000000000000001. */
+function sortedPairs(items: readonly Reply[], scores: boolean): Buffer[] {
+  const written = (value: Reply) =>
+    scores && !/inf/.test(text(value)) ? Buffer.from(String(Number(text(value)))) : bytes(value);
   return pairs(items)
-    .map(([name, value]) => [bytes(name), bytes(value)] as const)
+    .map(([name, value]) => [bytes(name), written(value)] as const)
     .sort(([one], [other]) => one.compare(other))
     .flat();
 }
