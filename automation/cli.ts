@@ -115,14 +115,81 @@ verb(
 
 verb(
   "rollback",
-  "Redeploy the traffic configuration from before the last cutover.",
+  "Redeploy the traffic configuration from before the last cutover; where data moves by replication, the writes go back first.",
   "npx bascule rollback --stack prod",
+)
+  .option("--traffic-only", "move traffic even where the writes cannot follow; blue then reads only", false)
+  .action((options: CommonOptions & { trafficOnly: boolean }) =>
+    operate(options, async (session, report, interruption) => {
+      const { rollback } = await import("./rollback.ts");
+      return rollback(session, { ...options, interruption: interruption() }, report);
+    }),
+  );
+
+verb(
+  "inspect",
+  "Look at both databases before anything is touched; exit code 30 when something is in the way.",
+  "npx bascule inspect --stack prod",
+).action(async (options: CommonOptions) => {
+  const { renderInspection } = await import("../migration/postgres/inspect/render.ts");
+  return operate(options, async (session, report) => (await import("./data.ts")).inspect(session, report), {
+    show: (inspection) => renderInspection(inspection).trimEnd(),
+    code: ({ ready }) => (ready ? EXIT.done : EXIT.refused),
+  });
+});
+
+verb(
+  "sync",
+  "Bring blue's database to green and keep it current; users write all the time.",
+  "npx bascule sync --stack prod",
+)
+  .option("--discard-green-writes", "let go of rows that only green has", false)
+  .action((options: CommonOptions & { discardGreenWrites: boolean }) =>
+    operate(options, async (session, report) => (await import("./data.ts")).sync(session, options, report)),
+  );
+
+verb(
+  "verify",
+  "Compare both databases row by row, inside the databases; exit code 1 when they differ.",
+  "npx bascule verify --stack prod",
 ).action((options: CommonOptions) =>
-  operate(options, async (session, report, interruption) => {
-    const { rollback } = await import("./rollback.ts");
-    return rollback(session, interruption(), report);
+  operate(options, async (session, report) => (await import("./data.ts")).verifyData(session, report), {
+    code: ({ equal }) => (equal ? EXIT.done : EXIT.failed),
   }),
 );
+
+const data = program.command("data").description("The database's own move, where it moves by replication.");
+
+verb(
+  "status",
+  "Show where the writes are and how far the other side is.",
+  "npx bascule data status --stack prod",
+  data,
+).action((options: CommonOptions) =>
+  operate(options, async (session, report) => (await import("./data.ts")).dataStatus(session, report)),
+);
+
+verb(
+  "recover",
+  "Finish or undo a flip whose operator died, as the watchdog on green does by itself.",
+  "npx bascule data recover --stack prod",
+  data,
+).action((options: CommonOptions) =>
+  operate(options, async (session, report) => (await import("./data.ts")).recoverData(session, report)),
+);
+
+verb(
+  "commit",
+  "Give the way back up, for good: nothing is carried any more, and the schema may change again.",
+  "npx bascule data commit --stack prod",
+  data,
+)
+  .option("--confirm <domain>", "the domain, typed, where there is no terminal to ask")
+  .action((options: CommonOptions & { confirm?: string }) =>
+    operate(options, async (session, report) =>
+      (await import("./data.ts")).commitData(session, options.confirm, report),
+    ),
+  );
 
 verb(
   "adopt",

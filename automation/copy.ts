@@ -33,6 +33,11 @@ export interface CopyResult extends Comparison {
  */
 export async function copy(session: Session, options: CopyOptions, report: Report): Promise<CopyResult> {
   const url = blueUrl(session);
+  if (session.settings.data.move === "replication")
+    throw refusal(
+      "the stack's data moves by replication, and a copy would break it off",
+      `bascule sync --stack ${session.stack.name}`,
+    );
   await refuseUnderTraffic(session);
   const started = performance.now();
   const host = await openHost(session);
@@ -90,7 +95,7 @@ const NEW_REQUESTS = 24;
  * Asks the stack file, the last deployment and the public name: a file may have been edited, and an update broken off after it had
  * moved traffic. A name that does not answer at all is no reason against a copy.
  */
-async function refuseUnderTraffic(session: Session): Promise<void> {
+export async function refuseUnderTraffic(session: Session): Promise<void> {
   const weight = Math.max(wantedWeight(session), (await stackOutputs(session.stack)).weight);
   if (weight > 0) {
     throw refusal(

@@ -1,5 +1,6 @@
 import { confirm } from "@inquirer/prompts";
 import { type Interruption, uninterruptible } from "./abort.ts";
+import { type DataMove, dataStatus, flipToGreen } from "./data.ts";
 import { EXIT, OperatorError, refusal } from "./errors.ts";
 import { type FlipOptions, type FlipResult, flip, requireArrival } from "./flip.ts";
 import { CUTOVER_MESSAGE, deployedWeight, ROLLBACK_MESSAGE } from "./history.ts";
@@ -24,18 +25,24 @@ export interface MoveResult {
   seconds: number;
   plan: string[];
   steps: { weight: number; seconds: number; probes: number; failedProbes: number }[];
+  /** The database's own move, where it moves by replication. */
+  data?: DataMove;
 }
 
 /**
  * Swings traffic onto green step by step. Both sides must be healthy first, blue because it is the way back. A step whose
- * traffic does not arrive is taken back at once.
+ * traffic does not arrive is taken back at once. Where data moves by replication, green's application works on blue's database
+ * until all traffic is green's; then the database follows.
  * @throws OperatorError with exit 30 when refused (nothing changed), 20 when taken back
  */
 export async function cutover(session: Session, options: CutoverOptions, report: Report): Promise<MoveResult> {
   const from = deployedWeight(await session.stack.history(100, 1));
   const { serverAddress } = await stackOutputs(session.stack);
+  const follows = session.settings.data.move === "replication" && (await dataFollows(session, report));
   const steps = planSteps(session, from, options);
   const to = steps.at(-1);
+  if (to === undefined && follows && from === 100)
+    return { from, to: from, seconds: 0, plan: [], steps: [], data: await flipToGreen(session, report) };
   if (to === undefined) {
     throw refusal(
       `the weight is already ${from}; there is nothing to cut over`,
@@ -69,7 +76,28 @@ export async function cutover(session: Session, options: CutoverOptions, report:
     if (!result.arrival.arrived) await takeBack(session, prober, from, result, report);
     results.push(result);
   }
-  return summary(from, to, results);
+  const moved = summary(from, to, results);
+  return follows && to === 100 ? { ...moved, data: await flipToGreen(session, report) } : moved;
+}
+
+/** Beyond it each of an application's questions to blue's database is felt. */
+const NEAR_MS = 20;
+
+/**
+ * Whether the database has to follow the traffic, as blue takes the writes.
+ * @throws OperatorError with exit 30 where green is not current: it could not follow
+ */
+async function dataFollows(session: Session, report: Report): Promise<boolean> {
+  const { state, writer, lag, roundTripMs, why } = await dataStatus(session, report);
+  if (writer === "green") return false;
+  if (state !== "current")
+    throw refusal(
+      `green's database is not current (${[state, why].filter((text) => text !== undefined).join(": ")})`,
+      `bascule sync --stack ${session.stack.name}`,
+    );
+  const far = roundTripMs > NEAR_MS ? "; pass the weights below 100 quickly, or use --steps 100" : "";
+  report.line(`green is ${lag?.bytes ?? 0} bytes behind blue, and ${roundTripMs} ms away from it${far}`);
+  return true;
 }
 
 function planSteps(session: Session, from: number, options: CutoverOptions): number[] {

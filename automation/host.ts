@@ -93,6 +93,12 @@ const statusSchema = z.looseObject({
   output: z.string().default(""),
 });
 
+/** How a job on green is, at its end or after so many seconds. */
+export async function jobStatus(host: Host, name: string, seconds: number): Promise<z.infer<typeof statusSchema>> {
+  const answer = await host.hostctl(["job", "wait", "--name", name, "--seconds", String(seconds)]);
+  return statusSchema.parse(JSON.parse(answer));
+}
+
 /**
  * Runs a job as a transient unit on green and follows it to its end; a broken connection or an interrupted operator leaves
  * the job running, and it stays visible as `bascule-job-NAME`.
@@ -101,9 +107,7 @@ const statusSchema = z.looseObject({
 export async function runJob(host: Host, name: string, job: DatabaseJob, report: Report): Promise<string> {
   await host.hostctl(["job", "start", "--name", name], { stdin: JSON.stringify(job) });
   for (;;) {
-    const status = statusSchema.parse(
-      JSON.parse(await host.hostctl(["job", "wait", "--name", name, "--seconds", "20"])),
-    );
+    const status = await jobStatus(host, name, 20);
     if (status.state === "done") return status.output;
     if (status.state === "failed") {
       throw new OperatorError(

@@ -2,7 +2,8 @@ import { compareCounts, rowsOnlyOnGreen } from "../migration/copy/compare.ts";
 import type { Interruption } from "./abort.ts";
 import { countBothSides } from "./copy.ts";
 import { arrivalDeadline, type MoveResult, summary } from "./cutover.ts";
-import { refusal } from "./errors.ts";
+import { type DataMove, dataStatus, flipToBlue } from "./data.ts";
+import { OperatorError, refusal } from "./errors.ts";
 import { flip, requireArrival } from "./flip.ts";
 import { deployedWeight, previousWeight, ROLLBACK_MESSAGE } from "./history.ts";
 import { createProber, requireHealthy } from "./probe.ts";
@@ -15,11 +16,19 @@ export interface RollbackResult extends MoveResult {
   tablesAhead: { table: string; rows: number }[];
 }
 
+export interface RollbackOptions {
+  /** Moves the traffic although green has the writes and cannot give them back; blue then only reads. */
+  trafficOnly: boolean;
+  interruption: Interruption;
+}
+
 /**
  * Redeploys the traffic configuration from before the last cutover, as the stack's own history has it, held to a plan that
- * touches traffic only. Then counts what green has that blue has not: in this version data does not travel back.
+ * touches traffic only. Where data moves by replication the writes go back first, and none is lost; else what green has that blue
+ * has not is counted.
  */
-export async function rollback(session: Session, interruption: Interruption, report: Report): Promise<RollbackResult> {
+export async function rollback(session: Session, options: RollbackOptions, report: Report): Promise<RollbackResult> {
+  const { interruption } = options;
   const history = await session.stack.history(100, 1);
   const from = deployedWeight(history);
   const to = previousWeight(history);
@@ -33,10 +42,42 @@ export async function rollback(session: Session, interruption: Interruption, rep
   await report.step("blue is healthy", () =>
     requireHealthy(prober, "blue", session.settings.blue.address, "blue must answer before traffic goes back to it"),
   );
-  const options = { message: `${ROLLBACK_MESSAGE}: ${to}`, deadlineSeconds: arrivalDeadline(session), interruption };
-  const result = await flip(session, prober, to, options, report);
+  const data = session.settings.data.move === "copy" ? undefined : await dataBack(session, options, report);
+  const move = { message: `${ROLLBACK_MESSAGE}: ${to}`, deadlineSeconds: arrivalDeadline(session), interruption };
+  const result = await flip(session, prober, to, move, report);
   requireArrival(result);
-  return { ...summary(from, to, [result]), ...(await leftBehind(session, report)) };
+  const moved = summary(from, to, [result]);
+  if (data === undefined) return { ...moved, ...(await leftBehind(session, report)) };
+  return {
+    ...moved,
+    writesLost: data === "unknown" ? null : 0,
+    tablesAhead: [],
+    ...(data === "unknown" ? {} : { data }),
+  };
+}
+
+/**
+ * The writes first: traffic that came back before them would meet a database that refuses it.
+ * @throws OperatorError with exit 30 when green, which has the writes, does not give them back
+ */
+async function dataBack(
+  session: Session,
+  { trafficOnly }: RollbackOptions,
+  report: Report,
+): Promise<DataMove | "unknown"> {
+  try {
+    if ((await dataStatus(session, report)).writer === "blue") return { freezeMs: 0 };
+    return await flipToBlue(session, report);
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    if (!trafficOnly)
+      throw refusal(
+        `the writes could not be moved back to blue, and traffic was not moved: ${error.message}`,
+        `mend what it names and run it again, or --traffic-only: blue then shows what it has and refuses writes until the data is back`,
+      );
+    report.line(`the writes stay where they are (${error.message}); blue will read and not write`);
+    return "unknown";
+  }
 }
 
 /** Never fails: traffic is back already, and a green that is out of reach is a likely reason for the rollback. */

@@ -18,9 +18,12 @@ export interface PgBouncerArgs {
   maxClientConnections: number;
   /** Whether clients may name statements and use them again. @default where the image's PgBouncer can */
   preparedStatements?: boolean;
+  /** Secret; blue's database, where data moves by replication: statements then go to it until a flip. */
+  blueDatabaseUrl?: pulumi.Output<string> | undefined;
 }
 
-const PORT = 6432;
+/** Where the pool and its console are. */
+export const PORT = 6432;
 
 /** Connection pool on loopback, in transaction mode. */
 export class PgBouncer extends pulumi.ComponentResource {
@@ -29,14 +32,14 @@ export class PgBouncer extends pulumi.ComponentResource {
 
   constructor(name: string, args: PgBouncerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("bascule:database:PgBouncer", name, { poolSize: args.poolSize }, opts);
-    const bundle = renderPgBouncer({
-      port: PORT,
-      database: args.database,
-      poolSize: args.poolSize,
-      maxClientConnections: args.maxClientConnections,
-      preparedStatements: args.preparedStatements,
-      image: args.image,
-    });
+    const { database, role, poolSize, maxClientConnections, preparedStatements, image } = args;
+    const spec = { port: PORT, database, poolSize, maxClientConnections, preparedStatements, image };
+    const bundle =
+      args.blueDatabaseUrl === undefined
+        ? renderPgBouncer(spec)
+        : pulumi
+            .all([args.blueDatabaseUrl, args.password])
+            .apply(([blueUrl, password]) => renderPgBouncer({ ...spec, move: { blueUrl, role, password } }));
     new HostService(`${name}-service`, { server: args.server, service: "pgbouncer", bundle }, { parent: this });
     this.url = pulumi.secret(
       pulumi.interpolate`postgresql://${args.role}:${args.password}@127.0.0.1:${PORT}/${args.database}`,

@@ -13,6 +13,7 @@ import { App, instancePorts } from "./app.ts";
 import { admissionOf, Firewall } from "./firewall.ts";
 import { HostService } from "./host-service.ts";
 import { HostState } from "./host-state.ts";
+import { Mover } from "./mover.ts";
 import { type Naming, stackNaming } from "./naming.ts";
 import { Network } from "./network.ts";
 import { Nginx } from "./nginx.ts";
@@ -169,12 +170,32 @@ export class SingleVps extends pulumi.ComponentResource {
       { parent: this, dependsOn: [redis] },
     );
     const { database, role } = settings.postgres;
+    const blueDatabaseUrl = settings.data.move === "replication" ? secrets.blueDatabaseUrl : undefined;
     const pgbouncer = new PgBouncer(
       `${name}-pgbouncer`,
-      { server, image, database, role, password: postgres.password, ...settings.pgbouncer },
+      { server, image, database, role, password: postgres.password, blueDatabaseUrl, ...settings.pgbouncer },
       // It asks the database for its clients' secrets, so that must be there.
       { parent: this, dependsOn: [postgres] },
     );
+    const mover =
+      blueDatabaseUrl === undefined
+        ? []
+        : [
+            new Mover(
+              `${name}-mover`,
+              {
+                server,
+                image,
+                node: release.node,
+                database,
+                role,
+                password: postgres.password,
+                blueDatabaseUrl,
+                data: settings.data,
+              },
+              { parent: this, dependsOn: [pgbouncer, release] },
+            ),
+          ];
     const app = new App(
       `${name}-app`,
       {
@@ -188,7 +209,8 @@ export class SingleVps extends pulumi.ComponentResource {
         queueUrl: redis.queueUrl,
         secrets: secrets.appSecrets,
       },
-      { parent: this, dependsOn: [postgres, pgbouncer, redis] },
+      // The mover takes its turn before: three commands at a time are enough.
+      { parent: this, dependsOn: [postgres, pgbouncer, redis, ...mover] },
     );
     const { varnish, nginx } = settings;
     // A server that never had the cache is not asked to remove it.

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Scalar } from "./text.ts";
 
 /** What a unit still needs when everything else is taken from it. */
@@ -6,6 +7,8 @@ export interface SandboxSpec {
   writable?: string[];
   /** Who it may speak with: nobody over IP, only the kernel (nftables), this host, or anybody. @default "any" */
   network?: "none" | "netlink" | "loopback" | "any";
+  /** Addresses beyond this host, where the network is `loopback`. */
+  peers?: string[];
   /** Capabilities it keeps, such as `CAP_NET_BIND_SERVICE`. @default none */
   capabilities?: string[];
   /** It compiles code while it runs (Node, PostgreSQL's JIT). @default false */
@@ -32,7 +35,7 @@ export function sandbox(spec: SandboxSpec = {}): Record<string, Scalar | string[
   return {
     CapabilityBoundingSet: capabilities.join(" "),
     ...(network === "any" ? {} : { IPAddressDeny: "any" }),
-    ...(network === "loopback" ? { IPAddressAllow: "localhost" } : {}),
+    ...(network === "loopback" ? { IPAddressAllow: ["localhost", ...(spec.peers ?? [])].join(" ") } : {}),
     LockPersonality: "yes",
     ...(spec.jit ? {} : { MemoryDenyWriteExecute: "yes" }),
     NoNewPrivileges: "yes",
@@ -60,4 +63,11 @@ export function sandbox(spec: SandboxSpec = {}): Record<string, Scalar | string[
       ...(spec.changesUser ? [] : ["~@privileged @resources"]),
     ],
   };
+}
+
+/** This host, and the one of a database URL where there is one: by its address, or, as a name can be any address, no border at all. */
+export function reachable(url?: string): Pick<SandboxSpec, "network" | "peers"> {
+  if (url === undefined) return { network: "loopback" };
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, "");
+  return isIP(host) === 0 ? { network: "any" } : { network: "loopback", peers: [host] };
 }

@@ -11,6 +11,8 @@ export interface Secrets {
   acmeDnsToken: pulumi.Output<string>;
   /** The application's secret environment variables. */
   appSecrets: pulumi.Output<Record<string, string>>;
+  /** Blue's database as green reaches it, where it was set. */
+  blueDatabaseUrl?: pulumi.Output<string> | undefined;
 }
 
 /**
@@ -33,6 +35,7 @@ export function loadSettings(): { settings: Settings; secrets: Secrets } {
         appSecrets:
           config.getSecretObject<Record<string, string>>("appSecrets")?.apply(checkedAppSecrets) ??
           pulumi.secret<Record<string, string>>({}),
+        blueDatabaseUrl: config.getSecret("blueDatabaseUrl")?.apply((url) => url.trim()),
       },
     };
   } catch (error) {

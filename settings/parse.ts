@@ -27,7 +27,7 @@ export function parseSettings(map: Readonly<Record<string, string>>): Settings {
   const problems = unknownKeys(map);
   const partial: Partial<Settings> = {};
   for (const key of SETTING_KEYS) problems.push(...parseOne(key, map[`${NAMESPACE}:${key}`], partial));
-  problems.push(...missingSecrets(map), ...crossFieldProblems(partial));
+  problems.push(...missingSecrets(map, partial), ...crossFieldProblems(partial));
   if (problems.length > 0 || !isComplete(partial)) throw new SettingsError(problems);
   return partial;
 }
@@ -149,15 +149,18 @@ function newKey(example: string): string {
   return `ssh-keygen -t ed25519 -N '' -f bascule_ed25519, then ${setCommand(`${NAMESPACE}:sshPublicKey`, example)}`;
 }
 
-function missingSecrets(map: Readonly<Record<string, string>>): SettingProblem[] {
-  return SECRET_KEYS.filter((key) => secretDocs[key].required && map[`${NAMESPACE}:${key}`] === undefined).map(
-    (key) => {
-      const path = `${NAMESPACE}:${key}`;
-      const { means, allowed, example } = secretDocs[key];
-      return {
-        path,
-        message: `${path} is missing (${means}); allowed: ${allowed}. Set it: ${setSecretCommand(path, example)}`,
-      };
-    },
-  );
+function missingSecrets(map: Readonly<Record<string, string>>, { data }: Partial<Settings>): SettingProblem[] {
+  const missing = (key: SecretKey, remedy = "") => {
+    const path = `${NAMESPACE}:${key}`;
+    const { means, allowed, example } = secretDocs[key];
+    if (map[path] !== undefined) return [];
+    const message = `${path} is missing (${means}); allowed: ${allowed}. Set it: ${setSecretCommand(path, example)}${remedy}`;
+    return [{ path, message }];
+  };
+  return [
+    ...SECRET_KEYS.filter((key) => secretDocs[key].required).flatMap((key) => missing(key)),
+    ...(data?.move === "replication"
+      ? missing("blueDatabaseUrl", `, or ${setCommand(`${NAMESPACE}:data.move`, "copy")}`)
+      : []),
+  ];
 }

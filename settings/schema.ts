@@ -4,6 +4,7 @@ import { access } from "./objects/access.ts";
 import { acme } from "./objects/acme.ts";
 import { app } from "./objects/app.ts";
 import { blue } from "./objects/blue.ts";
+import { data } from "./objects/data.ts";
 import { firewall } from "./objects/firewall.ts";
 import { mail } from "./objects/mail.ts";
 import { network } from "./objects/network.ts";
@@ -60,6 +61,7 @@ export const settingSchemas = {
   varnish: varnish.prefault({}),
   acme,
   blue,
+  data: data.prefault({}),
   traffic,
   mail: mail.prefault({}),
   probe: probe.prefault({}),
@@ -90,10 +92,12 @@ export const secretDocs: Record<SecretKey, SettingDoc & { required: boolean }> =
     required: false,
   },
   blueDatabaseUrl: {
-    means: "blue's database as green reaches it; read by bascule copy",
+    means:
+      "blue's database as green reaches it; read by bascule copy, and by the mover with bascule:data.move replication",
     allowed: "a postgresql:// address",
     example: "blue-url.txt",
-    change: "nothing on the stack",
+    change:
+      "nothing on the stack with bascule:data.move copy; with replication PgBouncer reloads and the mover restarts",
     required: false,
   },
 };

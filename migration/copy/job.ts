@@ -27,6 +27,12 @@ export function compareJob(blueUrl: string, target: CopyTarget): DatabaseJob {
   return databaseJob("compare.sh", blueUrl, target, {});
 }
 
+/** Lines of bash that empty green's database of what the application made there, for whoever copies otherwise. */
+export function leftoversScript(database: string): string {
+  const green = `green() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d ${quote(database)} "$@"; }`;
+  return [green, text("leftovers.sh"), "drop_leftovers"].join("\n");
+}
+
 function databaseJob(file: string, blueUrl: string, target: CopyTarget, more: Record<string, string>): DatabaseJob {
   const source = parseSource(blueUrl);
   const parameters = {
@@ -41,7 +47,7 @@ function databaseJob(file: string, blueUrl: string, target: CopyTarget, more: Re
   };
   const settings = Object.entries(parameters).map(([name, value]) => `export ${name}=${quote(value)}`);
   return {
-    script: [...settings, text("common.sh"), text(file)].join("\n"),
+    script: [...settings, text("common.sh"), text("leftovers.sh"), text(file)].join("\n"),
     secrets: { pgpass: `${source.passLine}\n` },
     user: "postgres",
   };

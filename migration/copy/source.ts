@@ -1,9 +1,10 @@
-/** Where a database is, in the pieces libpq wants; the password travels in a pgpass file, never in an argument. */
+/** Where a database is, in the pieces libpq wants; to a program the password travels in a pgpass file, never in an argument. */
 export interface DatabaseSource {
   host: string;
   port: number;
   database: string;
   user: string;
+  password: string;
   sslmode: string;
   /** The one line of a pgpass file. */
   passLine: string;
@@ -40,7 +41,7 @@ export function parseSource(url: string): DatabaseSource {
   const host = parsed.hostname.replace(/^\[|\]$/g, "");
   const port = parsed.port === "" ? 5432 : Number(parsed.port);
   const passLine = [host, String(port), database, user, password].map(escapePass).join(":");
-  return { host, port, database, user, sslmode, passLine };
+  return { host, port, database, user, password, sslmode, passLine };
 }
 
 /** pgpass knows two special characters, each kept by a backslash in front. */

@@ -70,7 +70,7 @@ function placesOf(spec: AppSpec): AppPlaces {
 }
 
 /** The hash in the folder's name: the same version, packed anew, is another folder and never changes one that is in use. */
-function nodeArchive({ node: { version, ...upload } }: AppSpec): BundleArchive {
+export function nodeArchive({ node: { version, ...upload } }: Pick<AppSpec, "node">): BundleArchive {
   return { path: `/opt/bascule/node/${version}-${upload.sha256.slice(0, 12)}`, ...upload };
 }
 

@@ -2,9 +2,10 @@ import type { Bundle, BundleFile } from "../bundle.ts";
 import { type Image, traits } from "../image.ts";
 import { packagesFor } from "../packages.ts";
 import { poolAuthRole } from "../postgres/render.ts";
-import { sandbox } from "../sandbox.ts";
+import { reachable, sandbox } from "../sandbox.ts";
 import { SpecCheck } from "../spec.ts";
 import { ini, template } from "../text.ts";
+import { blueTlsMode, clientsFile, type PooledMove, writerFiles, writerLink } from "./writer.ts";
 
 export interface PgBouncerSpec {
   /** Port on 127.0.0.1 the application connects to. */
@@ -16,6 +17,8 @@ export interface PgBouncerSpec {
   maxClientConnections: number;
   /** Whether clients may name statements and use them again. @default where the image's PgBouncer can */
   preparedStatements?: boolean | undefined;
+  /** Where statements go while data moves by replication: to one of two databases, as the mover says. @default only to this host's */
+  move?: PooledMove | undefined;
   image: Image;
 }
 
@@ -56,6 +59,7 @@ export function renderPgBouncer(spec: PgBouncerSpec): Bundle {
     )
     .done();
   const configurationFile = `${folder}/pgbouncer.ini`;
+  const writers = spec.move === undefined ? { files: [], setup: [] } : writerFiles(spec.database, spec.move);
   return {
     service: "pgbouncer",
     images: [spec.image],
@@ -66,18 +70,26 @@ export function renderPgBouncer(spec: PgBouncerSpec): Bundle {
       { path: "/etc/bascule/pgbouncer/auth.sql", content: filledIn("./auth.sql", spec), mode: "0644" },
       ...["auth", "pool", "probe", "validate"].map((name) => script(name, filledIn(`./${name}.sh`, spec))),
       script("self-signed", template(new URL("../self-signed.sh", import.meta.url))),
+      ...writers.files,
     ],
     setup: [
       {
         name: "create certificate",
         argv: [`{staged}${scripts}/self-signed`, `${folder}/client.crt`, `${folder}/client.key`, "postgres:postgres"],
       },
+      ...writers.setup,
     ],
     validate: [{ name: "start a copy", argv: [`{staged}${scripts}/validate`, `{staged}${folder}`], timeout: 20 }],
     // Before the units, so that no client meets a PgBouncer that cannot ask.
     prepare: [{ name: "way to the secrets", argv: [`${scripts}/auth`, spec.database], timeout: 60 }],
     // A reload keeps every client.
-    units: [{ name: "pgbouncer.service", onChange: "reload", watches: [configurationFile] }],
+    units: [
+      {
+        name: "pgbouncer.service",
+        onChange: "reload",
+        watches: [configurationFile, ...writers.files.map(({ path }) => path)],
+      },
+    ],
     probes: [
       {
         name: "running settings",
@@ -108,17 +120,26 @@ function unitDropIn(spec: PgBouncerSpec): string {
       Environment: `BASCULE_LISTEN=127.0.0.1:${spec.port}`,
       // One file per client and per connection. PgBouncer only logs that its limit is too low; it is 1,024 otherwise.
       LimitNOFILE: 65_536,
-      ...sandbox({ writable: ["/run/postgresql"], network: "loopback" }),
+      ...sandbox({ writable: ["/run/postgresql"], ...reachable(spec.move?.blueUrl) }),
     },
   });
 }
 
 function configuration(spec: PgBouncerSpec): string {
+  const { move } = spec;
+  if (move !== undefined) {
+    const settings = settingsOf(spec, { auth_file: clientsFile, server_tls_sslmode: blueTlsMode(move) });
+    // In front and without settings of its own: a second section [pgbouncer] puts all of them back to their defaults.
+    return `%include ${writerLink}\n\n${settings}`;
+  }
+  const here = `host=/run/postgresql port=5432 dbname=${spec.database} auth_user=${poolAuthRole}`;
+  // Over PostgreSQL's socket there is no TLS.
+  return `${ini({ databases: { [spec.database]: here } }, " = ")}\n${settingsOf(spec, { server_tls_sslmode: "disable" })}`;
+}
+
+function settingsOf(spec: PgBouncerSpec, more: Record<string, string>): string {
   return ini(
     {
-      databases: {
-        [spec.database]: `host=/run/postgresql port=5432 dbname=${spec.database} auth_user=${poolAuthRole}`,
-      },
       users: { [poolAuthRole]: `max_user_connections=${authConnections}` },
       pgbouncer: {
         // Only the operating system's user postgres, over the socket, may use the console; no password for it exists.
@@ -150,10 +171,9 @@ function configuration(spec: PgBouncerSpec): string {
         reserve_pool_timeout: 3,
         server_idle_timeout: 300,
         server_lifetime: 3600,
-        // Over PostgreSQL's socket there is no TLS.
-        server_tls_sslmode: "disable",
         tcp_keepalive: 1,
         unix_socket_dir: "/run/postgresql",
+        ...more,
       },
     },
     " = ",

@@ -6,7 +6,12 @@ staged=$1
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 sed -e "s|^listen_addr .*|listen_addr =|" -e "s|^unix_socket_dir .*|unix_socket_dir = $scratch|" \
-  -e "s|^pidfile .*|pidfile = $scratch/pid|" "$staged/pgbouncer.ini" >"$scratch/pgbouncer.ini"
+  -e "s|^pidfile .*|pidfile = $scratch/pid|" -e "s|^auth_file .*|auth_file = $scratch/clients.txt|" \
+  -e "s|^%include .*|%include $scratch/writer.ini|" "$staged/pgbouncer.ini" >"$scratch/pgbouncer.ini"
+if writer=$(sed -n 's|^%include ||p' "$staged/pgbouncer.ini") && [ -n "$writer" ]; then
+  cp "$staged/clients.txt" "$scratch/clients.txt"
+  cp "$staged/writers/$(basename "$(readlink "$writer")")" "$scratch/writer.ini"
+fi
 chown -R postgres "$scratch"
 setpriv --reuid=postgres --regid=postgres --init-groups pgbouncer "$scratch/pgbouncer.ini" >"$scratch/log" 2>&1 &
 child=$!

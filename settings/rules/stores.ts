@@ -82,6 +82,17 @@ const queueMemoryNeedsQueue: Rule = ({ redis }) => {
   ];
 };
 
+/** They would make tables on green that blue has not, and a copy goes into an empty database only. */
+const migrationsWaitForTheMove: Rule = ({ app, data }) => {
+  if (data?.move !== "replication" || app?.migrations !== "apply") return [];
+  return [
+    problem(
+      "bascule:app.migrations",
+      `got "apply" with bascule:data.move replication, which would change green's tables and not blue's; allowed: after-copy or off. Set it: ${setCommand("bascule:app.migrations", "after-copy")}`,
+    ),
+  ];
+};
+
 /** Database, pool, cache and queue. */
 export const storeRules: readonly Rule[] = [
   versionShipsWithImage,
@@ -90,4 +101,5 @@ export const storeRules: readonly Rule[] = [
   clientsFillPool,
   preparedStatementsArePooled,
   queueMemoryNeedsQueue,
+  migrationsWaitForTheMove,
 ];

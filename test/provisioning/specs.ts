@@ -9,6 +9,7 @@ import { type FirewallSpec, renderFirewall } from "../../provisioning/firewall/r
 import { type Admission, openings } from "../../provisioning/firewall/rules.ts";
 import { packHostctl } from "../../provisioning/hostctl/pack.ts";
 import { renderHostctl } from "../../provisioning/hostctl/render.ts";
+import { type MoverSpec, renderMover } from "../../provisioning/mover/render.ts";
 import { type NginxSpec, renderNginx } from "../../provisioning/nginx/render.ts";
 import { packagesFor } from "../../provisioning/packages.ts";
 import { type PgBouncerSpec, renderPgBouncer } from "../../provisioning/pgbouncer/render.ts";
@@ -106,6 +107,24 @@ export const app: AppSpec = {
   image: "debian-13",
 };
 
+const move = {
+  blueUrl: `postgresql://shop:${canary}@203.0.113.20:5432/shop?sslmode=require`,
+  role: "shop",
+  password: canary,
+};
+
+export const mover: MoverSpec = {
+  image: "debian-13",
+  node: app.node,
+  database: "shop",
+  poolPort: 6432,
+  move,
+  freezeBudgetSeconds: 15,
+  endLongTransactions: false,
+};
+
+export const pgbouncerInMove: PgBouncerSpec = { ...pgbouncer, move };
+
 export const nginx: NginxSpec = {
   domain: "shop.example.org",
   certificate: certificatePaths("shop.example.org"),
@@ -143,6 +162,7 @@ export function bundles(): Record<string, Bundle> {
       openings: openings({ ...admission, publicFrom: "cloudflare", privatePorts: [5432, 6432] }),
     }),
     hostctl: renderHostctl(),
+    mover: renderMover(mover),
     nginx: renderNginx(nginx),
     "nginx-debian-12": renderNginx({
       ...nginx,
@@ -156,6 +176,7 @@ export function bundles(): Record<string, Bundle> {
     }),
     pgbouncer: renderPgBouncer(pgbouncer),
     "pgbouncer-debian-12": renderPgBouncer({ ...pgbouncer, image: "debian-12" }),
+    "pgbouncer-move": renderPgBouncer(pgbouncerInMove),
     postgres: renderPostgres(postgres),
     "postgres-debian-12": renderPostgres({
       ...postgres,

@@ -176,6 +176,34 @@ export const refusedOfServices: Refused[] = [
     ],
   ],
   [
+    "a move by replication without blue's database",
+    { ...changed("bascule:app", { migrations: "off" }), "bascule:data": '{"move":"replication"}' },
+    [
+      "bascule:blueDatabaseUrl is missing (blue's database as green reaches it; read by bascule copy, and by the mover with bascule:data.move replication); allowed: a postgresql:// address. Set it: pulumi config set --secret bascule:blueDatabaseUrl < blue-url.txt, or pulumi config set --path 'bascule:data.move' copy",
+    ],
+  ],
+  [
+    "a way for data that there is not",
+    changed("bascule:data", { move: "rsync" }),
+    [
+      "bascule:data.move: got \"rsync\"; allowed: copy or replication; replication needs bascule:blueDatabaseUrl, of a role as docs/data.md describes it. Set it: pulumi config set --path 'bascule:data.move' replication",
+    ],
+  ],
+  [
+    "a freeze that is longer than clients wait",
+    changed("bascule:data", { freezeBudgetSeconds: 30 }),
+    [
+      "bascule:data.freezeBudgetSeconds: got 30; allowed: a whole number from 2 to 25; PgBouncer drops clients that wait for 30. Set it: pulumi config set --path 'bascule:data.freezeBudgetSeconds' 15",
+    ],
+  ],
+  [
+    "migrations of green alone while data moves by replication",
+    { ...changed("bascule:data", { move: "replication" }), "bascule:blueDatabaseUrl": "[secret]" },
+    [
+      "bascule:app.migrations: got \"apply\" with bascule:data.move replication, which would change green's tables and not blue's; allowed: after-copy or off. Set it: pulumi config set --path 'bascule:app.migrations' after-copy",
+    ],
+  ],
+  [
     "an HTTP cache without memory",
     changed("bascule:varnish", { enabled: true, memoryMiB: 0 }),
     [

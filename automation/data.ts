@@ -1,0 +1,126 @@
+import { input } from "@inquirer/prompts";
+import { rowsOnlyOnGreen } from "../migration/copy/compare.ts";
+import { leftoversScript } from "../migration/copy/job.ts";
+import type { FlipResult } from "../migration/mover/flips.ts";
+import type { DataStatus } from "../migration/mover/status.ts";
+import type { Inspection } from "../migration/postgres/inspect/inspect.ts";
+import type { Verification } from "../migration/postgres/verify/verify.ts";
+import { countBothSides, refuseUnderTraffic } from "./copy.ts";
+import { refusal } from "./errors.ts";
+import { openHost } from "./host.ts";
+import { MOVER, type MoverCall, requireReplication, runMover } from "./mover.ts";
+import type { Report } from "./report.ts";
+import type { Session } from "./session.ts";
+
+/** Looks at both databases before anything is touched. */
+export function inspect(session: Session, report: Report): Promise<Inspection> {
+  return onGreen<Inspection>(session, { verb: "inspect" }, report);
+}
+
+/** Where the data is and whether it could move. */
+export function dataStatus(session: Session, report: Report): Promise<DataStatus> {
+  return onGreen<DataStatus>(session, { verb: "status" }, report);
+}
+
+/** Compares both databases row by row, inside the databases. */
+export function verifyData(session: Session, report: Report): Promise<Verification> {
+  return onGreen<Verification>(session, { verb: "verify" }, report);
+}
+
+/** Brings a flip whose operator died to its end, as the watchdog on green does by itself. */
+export function recoverData(session: Session, report: Report): Promise<unknown> {
+  return onGreen(session, { verb: "recover" }, report);
+}
+
+/**
+ * Brings blue's database to green and keeps it current; users write all the time. Run again it goes on where it was.
+ * @throws OperatorError with exit 30 while green takes traffic, or has rows of its own that nobody said may go
+ */
+export async function sync(
+  session: Session,
+  options: { discardGreenWrites: boolean },
+  report: Report,
+): Promise<DataStatus> {
+  requireReplication(session);
+  const host = await openHost(session);
+  try {
+    const before = await runMover<DataStatus>(host, { verb: "status" }, report);
+    if (before.state === "current") return before;
+    await refuseUnderTraffic(session);
+    const call: MoverCall = { verb: "sync" };
+    if (before.state === "none") call.before = await makeRoom(session, options.discardGreenWrites, report);
+    return await report.step("bringing blue's rows to green", () => runMover<DataStatus>(host, call, report));
+  } finally {
+    await host.close();
+  }
+}
+
+/**
+ * What the application made on green at its first start goes, once it works on blue's database; rows only when somebody said so.
+ * @returns the lines of bash that do it
+ */
+async function makeRoom(session: Session, discard: boolean, report: Report): Promise<string> {
+  if (!discard) {
+    const { blue, green } = await report.step("looking for rows only green has", () => countBothSides(session, report));
+    const ahead = rowsOnlyOnGreen(blue, green);
+    if (ahead > 0)
+      throw refusal(
+        `green has ${ahead} row(s) that blue has not; a copy would destroy them`,
+        "add --discard-green-writes when they may go",
+      );
+  }
+  return `${MOVER} lead\n${leftoversScript(session.settings.postgres.database)}`;
+}
+
+/** Gives the way back up. @throws OperatorError with exit 30 unless the domain was typed */
+export async function commitData(
+  session: Session,
+  typed: string | undefined,
+  report: Report,
+): Promise<{ writer: string }> {
+  requireReplication(session);
+  const { domain } = session.settings;
+  const said = typed ?? (await askForDomain(domain));
+  if (said !== domain)
+    throw refusal(
+      `'${said}' is not ${domain}; nothing was changed`,
+      `bascule data commit --stack ${session.stack.name} --confirm ${domain}`,
+    );
+  return onGreen<{ writer: string }>(session, { verb: "commit" }, report);
+}
+
+function askForDomain(domain: string): Promise<string> {
+  if (!process.stdin.isTTY)
+    throw refusal("this cannot be undone, and there is no terminal to ask", `add --confirm ${domain}`);
+  const message = `After this no rollback brings the data back. Type ${domain} to go on:`;
+  return input({ message }, { output: process.stderr });
+}
+
+/** What a move of the weight says of the data. */
+export interface DataMove {
+  freezeMs: number;
+  lines?: FlipResult["lines"];
+  proof?: FlipResult["proof"];
+}
+
+/** Moves the writes to green and waits for the proof. */
+export function flipToGreen(session: Session, report: Report): Promise<DataMove> {
+  const call: MoverCall = { verb: "flip", args: ["--to", "green"] };
+  return report.step("the database: moving the writes to green", () => onGreen<FlipResult>(session, call, report));
+}
+
+/** Moves the writes back to blue; the proof goes on without anybody who waits for it. */
+export function flipToBlue(session: Session, report: Report): Promise<DataMove> {
+  const call: MoverCall = { verb: "flip", args: ["--to", "blue"], until: "flipped" };
+  return report.step("the database: moving the writes back to blue", () => onGreen<DataMove>(session, call, report));
+}
+
+async function onGreen<T>(session: Session, call: MoverCall, report: Report): Promise<T> {
+  requireReplication(session);
+  const host = await openHost(session);
+  try {
+    return await runMover<T>(host, call, report);
+  } finally {
+    await host.close();
+  }
+}

@@ -1,0 +1,47 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Image } from "../provisioning/image.ts";
+import { renderMover } from "../provisioning/mover/render.ts";
+import type { Settings } from "../settings/schema.ts";
+import { HostService } from "./host-service.ts";
+import { PORT } from "./pgbouncer.ts";
+import type { Release } from "./release.ts";
+import type { Server } from "./server.ts";
+
+export interface MoverArgs {
+  server: Server;
+  image: Image;
+  /** The application's Node.js; the mover runs with it. */
+  node: Release["node"];
+  database: string;
+  /** Owner of that database. */
+  role: string;
+  /** Secret; of that role. */
+  password: pulumi.Output<string>;
+  /** Secret; the other database of the move. */
+  blueDatabaseUrl: pulumi.Output<string>;
+  /** How long a flip may hold writes, and whether it may end transactions. */
+  data: Settings["data"];
+}
+
+/** What moves the data by replication: the program the operator's verbs run on the server, and its service. */
+export class Mover extends pulumi.ComponentResource {
+  constructor(name: string, args: MoverArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("bascule:database:Mover", name, { move: args.data.move }, opts);
+    const { image, database, role, data } = args;
+    const bundle = pulumi
+      .all([pulumi.output(args.node), args.password, args.blueDatabaseUrl])
+      .apply(([node, password, blueUrl]) =>
+        renderMover({
+          image,
+          node,
+          database,
+          poolPort: PORT,
+          move: { blueUrl, role, password },
+          freezeBudgetSeconds: data.freezeBudgetSeconds,
+          endLongTransactions: data.endLongTransactions,
+        }),
+      );
+    new HostService(`${name}-service`, { server: args.server, service: "mover", bundle }, { parent: this });
+    this.registerOutputs();
+  }
+}

@@ -1,0 +1,66 @@
+import { readFileSync } from "node:fs";
+import { parseSource } from "../copy/source.ts";
+import type { Access, Side } from "../postgres/database.ts";
+import type { Move } from "../postgres/move.ts";
+import { NativePath } from "../postgres/native.ts";
+import { PgBouncer } from "../postgres/pooler.ts";
+import { PushPath } from "../postgres/push.ts";
+import { KeptApplier } from "./kept-applier.ts";
+import { Mailbox } from "./mailbox.ts";
+import { pointWriter } from "./writer-link.ts";
+
+/** What the bundle writes for the mover; `blue` has a password in it. */
+interface File {
+  blue: string;
+  green: { database: string; role: string };
+  poolPort: number;
+  folder: string;
+  freezeBudgetSeconds: number;
+  endLongTransactions: boolean;
+}
+
+/** Everything the verbs work with. */
+export interface Configuration {
+  access: Record<Side, Access>;
+  move: Move;
+  mailbox: Mailbox;
+  /** Owner of everything the copy makes on green. */
+  role: string;
+  folder: string;
+  freezeBudgetMs: number;
+  endLongTransactions: boolean;
+}
+
+/** Both servers' own way in: over the socket, as the operating system's user postgres. */
+const SOCKETS = "/run/postgresql";
+
+export function readConfiguration(path: string): Configuration {
+  const file = JSON.parse(readFileSync(path, "utf8")) as File;
+  const access = {
+    blue: blueAccess(file.blue),
+    green: { host: SOCKETS, port: 5432, database: file.green.database, user: "postgres" },
+  };
+  const mailbox = new Mailbox(file.folder);
+  const pooler = new PgBouncer({
+    admin: { host: SOCKETS, port: file.poolPort, database: "pgbouncer", user: "pgbouncer" },
+    database: file.green.database,
+    write: async (side) => pointWriter(file.folder, side),
+  });
+  const paths = { blue: new NativePath("blue", access.blue), green: new PushPath("green", new KeptApplier(mailbox)) };
+  return {
+    access,
+    move: { access, paths, pooler },
+    mailbox,
+    role: file.green.role,
+    folder: file.folder,
+    freezeBudgetMs: file.freezeBudgetSeconds * 1000,
+    endLongTransactions: file.endLongTransactions,
+  };
+}
+
+function blueAccess(url: string): Access {
+  const { host, port, database, user, password, sslmode } = parseSource(url);
+  // As with psql and sslmode=require: encrypted, whoever signed the certificate.
+  const ssl = sslmode === "disable" ? {} : { ssl: { rejectUnauthorized: false } };
+  return { host, port, database, user, password, ...ssl };
+}

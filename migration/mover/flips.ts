@@ -1,0 +1,84 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { requireWatchdog } from "../postgres/checks.ts";
+import { Database, type Side } from "../postgres/database.ts";
+import { FlipAborted, FlipRefused, flip, type LineEvent } from "../postgres/flip.ts";
+import { takeLease } from "../postgres/lock.ts";
+import { type Recovery, recover } from "../postgres/recover.ts";
+import type { Snapshots } from "../postgres/snapshots.ts";
+import { verify } from "../postgres/verify/verify.ts";
+import type { Configuration } from "./configuration.ts";
+import { say } from "./output.ts";
+import { type Proof, proofOf, writeProof } from "./proof.ts";
+
+/** How a flip went, and what the comparison of both sides at the moment of the freeze said. */
+export interface FlipResult {
+  from: Side;
+  to: Side;
+  freezeMs: number;
+  lines: { line: string; ms: number }[];
+  proof: Proof;
+}
+
+/** How long the service may take to be connected to both sides. */
+const WATCH_MS = 10_000;
+
+/** Moves the writes to a side, watched over by the service; compares both sides once traffic goes on. */
+export async function moveWrites(configuration: Configuration, to: Side, who: string): Promise<FlipResult> {
+  const { move, mailbox, freezeBudgetMs: budgetMs, endLongTransactions, folder } = configuration;
+  mailbox.watch = true;
+  try {
+    await watched(configuration);
+    const onLine = ({ line, what, phase, ms }: LineEvent) => {
+      if (phase === "end") say({ event: "line", line, what, ms: Math.round((ms ?? 0) * 10) / 10 });
+    };
+    const prove = (snapshots: Snapshots) => compare(configuration, snapshots);
+    const options = { to, who, budgetMs, endLongTransactions, requireWatchdog: true, onLine, prove };
+    const { proof, ...report } = await flip(move, options);
+    mailbox.watch = false;
+    say({ event: "flipped", freezeMs: report.freezeMs, to });
+    const proven = proofOf(await Promise.resolve(proof).catch((error: unknown) => error));
+    writeProof(folder, proven);
+    return { ...report, proof: proven };
+  } catch (error) {
+    // Otherwise nobody knows how it ended, and the service sees to it.
+    if (error instanceof FlipRefused || error instanceof FlipAborted) mailbox.watch = false;
+    throw error;
+  }
+}
+
+async function watched({ access }: Configuration): Promise<void> {
+  const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
+  try {
+    for (const deadline = Date.now() + WATCH_MS; ; await pause(50)) {
+      try {
+        return await requireWatchdog(at);
+      } catch (error) {
+        if (Date.now() > deadline) throw new FlipRefused(messageOf(error), { cause: error });
+      }
+    }
+  } finally {
+    await Promise.all([at.blue.close(), at.green.close()]);
+  }
+}
+
+/** Sessions of its own, as those of the flip are gone when it ends. */
+function compare({ access }: Configuration, { blue, green }: Snapshots): Promise<unknown> {
+  const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
+  return verify(at, { snapshots: { blue, green } });
+}
+
+/** Brings a move whose operator died to one open side, as the watchdog does by itself. */
+export async function putRight({ move, mailbox }: Configuration, who: string): Promise<Recovery> {
+  const lease = await takeLease(move.access, { who });
+  try {
+    const recovery = await recover(move, lease);
+    mailbox.watch = false;
+    return recovery;
+  } finally {
+    await lease.release();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

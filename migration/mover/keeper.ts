@@ -1,0 +1,131 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Stream } from "../postgres/applier/applier.ts";
+import { type ApplierStatus, runApplier } from "../postgres/applier/service.ts";
+import { Database } from "../postgres/database.ts";
+import { streamName } from "../postgres/names.ts";
+import { SplitBrain } from "../postgres/recover.ts";
+import { watchFlips } from "../postgres/watchdog.ts";
+import type { Configuration } from "./configuration.ts";
+import type { Note } from "./mailbox.ts";
+
+const POLL_MS = 20;
+const EVERY_MS = 1_000;
+const RESTING = { applier: "resting", rows: 0, lag: { bytes: 0, seconds: 0, rows: 0 } } as const;
+
+type Say = (event: Record<string, unknown>) => void;
+
+/** The service: carries green's changes to blue when it is asked to, and watches over flips while there is one. */
+export async function keep(configuration: Configuration, stop: AbortSignal, say: Say): Promise<void> {
+  const keeper = new Keeper(configuration, say);
+  await Promise.all([keeper.carry(stop), keeper.watch(stop)]);
+}
+
+class Keeper {
+  readonly #configuration: Configuration;
+  readonly #say: Say;
+  #note: Note;
+  #carrying: { stop: AbortController; ended: Promise<void> } | undefined;
+
+  constructor(configuration: Configuration, say: Say) {
+    this.#configuration = configuration;
+    this.#say = say;
+    this.#note = { pid: process.pid, at: 0, answered: "", watching: false, ...RESTING };
+  }
+
+  async carry(stop: AbortSignal): Promise<void> {
+    const { mailbox } = this.#configuration;
+    while (!stop.aborted) {
+      const { wish } = mailbox;
+      if (wish.id !== this.#note.answered || this.#note.at === 0) {
+        await this.#rest();
+        if (wish.carry) this.#begin();
+        this.#tell({ answered: wish.id });
+      } else if (Date.now() - this.#note.at >= EVERY_MS) this.#tell({});
+      await rest(POLL_MS, stop);
+    }
+    await this.#rest();
+  }
+
+  async watch(stop: AbortSignal): Promise<void> {
+    const { mailbox } = this.#configuration;
+    for (; !stop.aborted; await rest(POLL_MS, stop)) {
+      if (!mailbox.watch) continue;
+      const ending = new AbortController();
+      this.#tell({ watching: true });
+      const ended = this.#watchFlips(ending.signal);
+      while (mailbox.watch && !stop.aborted) await rest(POLL_MS, stop);
+      ending.abort();
+      await ended;
+      this.#tell({ watching: false });
+    }
+  }
+
+  #begin(): void {
+    const { access } = this.#configuration;
+    const name = streamName("green");
+    const stream: Stream = {
+      source: new Database("green", access.green),
+      target: new Database("blue", access.blue),
+      slot: name,
+      publication: name,
+    };
+    const stop = new AbortController();
+    const tell = ({ state, lag, rows, why }: ApplierStatus) => {
+      const { why: _before, ...note } = this.#note;
+      this.#note = { ...note, ...(why === undefined ? {} : { why }) };
+      this.#tell({ applier: state, lag, rows });
+    };
+    const ended = runApplier(stream, stop.signal, tell).catch((error: unknown) => {
+      const why = messageOf(error);
+      this.#say({ event: "applier stopped", why });
+      this.#tell({ applier: "stopped", why });
+    });
+    this.#carrying = { stop, ended };
+    this.#note = { ...this.#note, applier: "applying" };
+  }
+
+  async #rest(): Promise<void> {
+    this.#carrying?.stop.abort();
+    await this.#carrying?.ended;
+    this.#carrying = undefined;
+    const { why: _why, ...note } = this.#note;
+    this.#note = { ...note, ...RESTING };
+  }
+
+  /** Ends by itself only where nobody but a person can say what is right; then there is nothing more to watch over. */
+  async #watchFlips(signal: AbortSignal): Promise<void> {
+    const { move, mailbox } = this.#configuration;
+    let last = "";
+    await watchFlips(move, {
+      signal,
+      who: "the watchdog on green's server",
+      onRecovery: (recovery) => {
+        this.#say({ event: "recovered", ...recovery });
+        this.#tell({ recovered: `${recovery.did}; the writes are at ${recovery.writer}` });
+        mailbox.watch = false;
+      },
+      onError: (error) => {
+        if (error.message !== last) this.#say({ event: "watchdog", why: error.message });
+        last = error.message;
+        if (error instanceof SplitBrain) {
+          this.#tell({ recovered: error.message });
+          mailbox.watch = false;
+        }
+      },
+    });
+  }
+
+  #tell(change: Partial<Note>): void {
+    this.#note = { ...this.#note, ...change, at: Date.now() };
+    this.#configuration.mailbox.note = this.#note;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Waits, but not beyond the stop. */
+async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal }).catch(() => undefined);
+}

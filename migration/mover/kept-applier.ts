@@ -1,0 +1,61 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import type { ApplierHost } from "../postgres/path.ts";
+import type { Mailbox, Note } from "./mailbox.ts";
+
+/** A service that says nothing for so long hangs or is gone. */
+const SILENCE_MS = 10_000;
+const STOP_MS = 5_000;
+
+/** The applier of the service, as whoever works on the move turns it on and off. */
+export class KeptApplier implements ApplierHost {
+  readonly #mailbox: Mailbox;
+
+  constructor(mailbox: Mailbox) {
+    this.#mailbox = mailbox;
+  }
+
+  async start(): Promise<void> {
+    const { note, wish } = this.#mailbox;
+    if (wish.carry && note?.applier !== "stopped") return;
+    this.#mailbox.wish = { id: randomUUID(), carry: true };
+  }
+
+  async stop(): Promise<void> {
+    const id = randomUUID();
+    this.#mailbox.wish = { id, carry: false };
+    const obeyed = ({ answered, applier }: Note) => answered === id && applier === "resting";
+    if (await this.#until(obeyed, STOP_MS)) return;
+    // Whatever it hangs in ends with it; systemd starts it again, and it reads the wish first.
+    const { note } = this.#mailbox;
+    if (note !== undefined && alive(note.pid)) process.kill(note.pid, "SIGKILL");
+    if (await this.#until(obeyed, SILENCE_MS)) return;
+    throw new Error("the applier cannot be stopped: see 'systemctl status bascule-mover' on green");
+  }
+
+  async trouble(): Promise<string | undefined> {
+    const { note, wish } = this.#mailbox;
+    if (!wish.carry) return "the applier was not started";
+    if (note === undefined || Date.now() - note.at > SILENCE_MS)
+      return "the service of the applier does not answer: see 'systemctl status bascule-mover' on green";
+    if (note.answered === wish.id && (note.applier === "stopped" || note.applier === "waiting")) return note.why;
+    return undefined;
+  }
+
+  async #until(holds: (note: Note) => boolean, ms: number): Promise<boolean> {
+    for (const deadline = Date.now() + ms; Date.now() < deadline; await pause(10)) {
+      const { note } = this.#mailbox;
+      if (note !== undefined && holds(note)) return true;
+    }
+    return false;
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

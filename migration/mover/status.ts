@@ -1,0 +1,112 @@
+import { Database, field, otherSide, type Row, type Side } from "../postgres/database.ts";
+import { type FenceState, readFence } from "../postgres/fence.ts";
+import { SCHEMA, streamName } from "../postgres/names.ts";
+import type { Sessions } from "../postgres/path.ts";
+import { lastSwitch, openFlip } from "../postgres/records.ts";
+import type { Configuration } from "./configuration.ts";
+import { type Proof, readProof } from "./proof.ts";
+import { pointedWriter } from "./writer-link.ts";
+
+/** Where the data is, and whether it could move. */
+export interface DataStatus {
+  /** `none`: nothing was copied yet. `current`: the other side has everything but the lag. `stale`: it has not; `why` says more. */
+  state: "none" | "copying" | "current" | "stale" | "flipping";
+  /** Who takes the writes. */
+  writer: Side;
+  /** Where the application's statements on green go. */
+  pool: Side;
+  fences: Record<Side, FenceState>;
+  /** What the other side has not got yet. */
+  lag: { bytes: number; seconds: number } | null;
+  /** Whether the writer's server keeps its log for the other side, and for how many more bytes; null: without an end. */
+  slot: { status: string; safeBytes: number | null } | null;
+  /** Of one question from green's server to blue's database. */
+  roundTripMs: number;
+  flips: { to: Side; at: string; outcome: string; freezeMs: number }[];
+  proof: Proof | null;
+  why?: string;
+}
+
+const COPIED = `SELECT (to_regclass('${SCHEMA}.copy') IS NOT NULL)::text AS begun, (to_regclass('${SCHEMA}.switch') IS NOT NULL)::text AS ready`;
+
+export async function dataStatus(configuration: Configuration): Promise<DataStatus> {
+  const { access, folder } = configuration;
+  const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
+  try {
+    const roundTripMs = await roundTrip(at.blue);
+    const begun = await at.green.one(COPIED);
+    const nothing = { lag: null, slot: null, flips: [], fences: { blue: "open", green: "open" } as const };
+    const common = { pool: pointedWriter(folder), roundTripMs, proof: readProof(folder) };
+    if (field(begun, "ready") !== "true" || field(await at.blue.one(COPIED), "ready") !== "true")
+      return { state: begun.begun === "true" ? "copying" : "none", writer: common.pool, ...nothing, ...common };
+    return { ...(await ofMove(configuration, at)), ...common };
+  } finally {
+    await Promise.all([at.blue.close(), at.green.close()]);
+  }
+}
+
+async function ofMove(
+  { move, mailbox }: Configuration,
+  at: Sessions,
+): Promise<Omit<DataStatus, "pool" | "roundTripMs" | "proof">> {
+  const { writer } = await lastSwitch(at);
+  const flip = (await openFlip(at.blue)) ?? (await openFlip(at.green));
+  const [copy] = await at.green.query(`SELECT (ended IS NOT NULL)::text AS ended FROM ${SCHEMA}.copy`);
+  const trouble = await move.paths[writer].trouble(at);
+  const state = flip !== undefined ? "flipping" : copy?.ended !== "true" ? "copying" : trouble ? "stale" : "current";
+  const note = mailbox.note?.recovered;
+  const why = [trouble, note].filter((text) => text !== undefined).join("; ");
+  return {
+    state,
+    writer,
+    fences: { blue: await readFence(at.blue), green: await readFence(at.green) },
+    ...(await slotOf(at[writer], writer === "green" ? (mailbox.note?.lag.seconds ?? 0) : await behind(at.green))),
+    flips: (await at.green.query(FLIPS)).map(asFlip),
+    ...(why === "" ? {} : { why }),
+  };
+}
+
+async function roundTrip(database: Database): Promise<number> {
+  await database.query("SELECT");
+  const began = performance.now();
+  for (let round = 0; round < 5; round += 1) await database.query("SELECT");
+  return Math.round(((performance.now() - began) / 5) * 100) / 100;
+}
+
+async function slotOf(writer: Database, seconds: number): Promise<Pick<DataStatus, "lag" | "slot">> {
+  const [slot] = await writer.query(
+    `SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), confirmed_flush_lsn) AS bytes, wal_status, safe_wal_size
+     FROM pg_replication_slots WHERE slot_name = $1`,
+    [streamName(writer.side)],
+  );
+  if (slot === undefined) return { lag: null, slot: null };
+  const bytes = Math.max(0, Number(slot.bytes));
+  const safe = slot.safe_wal_size ?? null;
+  return {
+    lag: { bytes, seconds: bytes === 0 ? 0 : Math.round(seconds * 10) / 10 },
+    slot: { status: slot.wal_status ?? "unknown", safeBytes: safe === null ? null : Number(safe) },
+  };
+}
+
+/** Seconds since green last had everything it was sent. */
+async function behind(green: Database): Promise<number> {
+  const [row] = await green.query(
+    `SELECT extract(epoch FROM clock_timestamp() - max(latest_end_time)) AS seconds FROM pg_stat_subscription
+     WHERE subname = $1 AND relid IS NULL`,
+    [streamName("blue")],
+  );
+  return Number(row?.seconds ?? 0);
+}
+
+const FLIPS = `SELECT target, began, coalesce(outcome, 'under way') AS outcome, coalesce(lines, '[]') AS lines
+  FROM ${SCHEMA}.flip ORDER BY began DESC LIMIT 20`;
+
+/** The lines from the first statement held to the last one let go. */
+const HELD = ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11"];
+
+function asFlip(row: Row): DataStatus["flips"][number] {
+  const lines = JSON.parse(field(row, "lines")) as { line: string; ms: number }[];
+  const freezeMs = lines.filter(({ line }) => HELD.includes(line)).reduce((sum, { ms }) => sum + ms, 0);
+  const to: Side = row.target === "blue" ? "blue" : otherSide("blue");
+  return { to, at: field(row, "began"), outcome: field(row, "outcome"), freezeMs: Math.round(freezeMs * 10) / 10 };
+}

@@ -1,0 +1,85 @@
+import { hostname } from "node:os";
+import { parseArgs } from "node:util";
+import { type Configuration, readConfiguration } from "./mover/configuration.ts";
+import { moveWrites, putRight } from "./mover/flips.ts";
+import { keep } from "./mover/keeper.ts";
+import { say, sayError } from "./mover/output.ts";
+import { proofOf, writeProof } from "./mover/proof.ts";
+import { dataStatus } from "./mover/status.ts";
+import { leadToBlue, synchronise } from "./mover/synchronise.ts";
+import { Database } from "./postgres/database.ts";
+import { FlipRefused } from "./postgres/flip.ts";
+import { inspect } from "./postgres/inspect/inspect.ts";
+import { commitMove } from "./postgres/move.ts";
+import { verify } from "./postgres/verify/verify.ts";
+
+/*
+ * The mover on green's server: `node mover.mjs CONFIGURATION VERB`, as postgres. Every verb prints lines of JSON (`output.ts`), the
+ * last of them its result or its error. It ends with 0, with 30 when refused, with 20 when a flip was taken back, else with 1.
+ */
+
+type Verb = (configuration: Configuration, who: string) => Promise<unknown>;
+
+const VERBS: Record<string, Verb> = {
+  inspect: ({ access }) => atBoth(access, (at) => inspect(at)),
+  sync: async (configuration, who) => {
+    await synchronise(configuration, who);
+    return dataStatus(configuration);
+  },
+  lead: async (configuration) => {
+    await leadToBlue(configuration);
+    return "blue";
+  },
+  verify: ({ access, folder }) =>
+    atBoth(access, async (at) => {
+      const verification = await verify(at, {
+        tell: ({ bytes, totalBytes }) =>
+          say({
+            event: "progress",
+            what: `${bytes} of ${totalBytes} bytes`,
+            share: totalBytes === 0 ? 1 : bytes / totalBytes,
+          }),
+      });
+      writeProof(folder, proofOf(verification));
+      return verification;
+    }),
+  flip: (configuration, who) => {
+    if (values.to !== "blue" && values.to !== "green") throw new FlipRefused("--to: allowed are blue and green");
+    return moveWrites(configuration, values.to, who);
+  },
+  status: dataStatus,
+  recover: putRight,
+  commit: async ({ move }, who) => commitMove(move, who),
+  keep: async (configuration) => {
+    const stop = new AbortController();
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+    await keep(configuration, stop.signal, say);
+    return "ended";
+  },
+};
+
+async function atBoth<T>(
+  access: Configuration["access"],
+  work: (at: { blue: Database; green: Database }) => Promise<T>,
+): Promise<T> {
+  const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
+  try {
+    return await work(at);
+  } finally {
+    await Promise.all([at.blue.close(), at.green.close()]);
+  }
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { to: { type: "string" }, who: { type: "string", default: "somebody" } },
+});
+const [file = "", name = ""] = positionals;
+const verb = VERBS[name];
+if (verb === undefined) throw new Error(`usage: mover CONFIGURATION ${Object.keys(VERBS).join("|")}`);
+try {
+  const who = `${values.who}, process ${process.pid} on ${hostname()}`;
+  say({ event: "result", result: await verb(readConfiguration(file), who) });
+} catch (error) {
+  process.exitCode = sayError(error);
+}

@@ -1,0 +1,30 @@
+import { buildSync } from "esbuild";
+
+let packed: string | undefined;
+
+/** The mover as one file that Node runs on the server: `migration/program.ts` with everything it imports. */
+export function packMover(): string {
+  packed ??= bundle();
+  return packed;
+}
+
+function bundle(): string {
+  const { outputFiles } = buildSync({
+    entryPoints: [new URL("../../migration/program.ts", import.meta.url).pathname],
+    // The same text wherever the checkout lies.
+    absWorkingDir: new URL("../..", import.meta.url).pathname,
+    bundle: true,
+    minify: true,
+    platform: "node",
+    format: "esm",
+    target: "node22",
+    legalComments: "none",
+    logLevel: "warning",
+    write: false,
+    // Native bindings that node-postgres looks for and does without.
+    external: ["pg-native"],
+    // CommonJS dependencies call require() for Node's own modules, which an ES module does not have.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  });
+  return outputFiles.map(({ text }) => text).join("");
+}

@@ -1,0 +1,134 @@
+import { nodeArchive } from "../app/render.ts";
+import type { AppSpec } from "../app/spec.ts";
+import type { Bundle } from "../bundle.ts";
+import type { Image } from "../image.ts";
+import { packagesFor } from "../packages.ts";
+import { moverFolder, type PooledMove } from "../pgbouncer/writer.ts";
+import { reachable, sandbox } from "../sandbox.ts";
+import { SpecCheck } from "../spec.ts";
+import { ini, template } from "../text.ts";
+import { packMover } from "./pack.ts";
+
+export interface MoverSpec {
+  image: Image;
+  /** The Node.js it runs with, the application's own. */
+  node: AppSpec["node"];
+  /** This host's database. */
+  database: string;
+  /** Where PgBouncer's console is, by its port. */
+  poolPort: number;
+  move: PooledMove;
+  /** Longest writes may be held by one flip before everything is put back. */
+  freezeBudgetSeconds: number;
+  /** Ends transactions a flip would wait for, rather than refusing to begin. */
+  endLongTransactions: boolean;
+}
+
+const scripts = "/usr/local/lib/bascule/mover";
+
+/** Where the mover reads which databases there are; it has passwords in it. */
+const configuration = "/etc/bascule/mover/move.json";
+
+/**
+ * The mover: a program that the operator's verbs run as jobs, and a service that keeps what outlives them, the applier while this
+ * host takes the writes, and the watchdog while a flip is under way. Both run as postgres, who is PostgreSQL's and PgBouncer's
+ * administrator over their sockets, and reach blue as any client does.
+ */
+export function renderMover(spec: MoverSpec): Bundle {
+  refuseBadSpec(spec);
+  const { database, move } = spec;
+  const node = nodeArchive(spec);
+  const program = `${scripts}/mover.mjs`;
+  return {
+    service: "mover",
+    images: [spec.image],
+    packages: packagesFor(spec.image, ["pgbouncer"]),
+    archives: [node],
+    files: [
+      // Packed: nobody reads it here, and its text is that of migration/.
+      { path: program, content: Buffer.from(packMover()).toString("base64"), encoding: "base64" },
+      { path: `${scripts}/run`, content: command(`${node.path}/bin/node`, program), mode: "0755" },
+      { path: `${scripts}/probe`, content: template(new URL("./probe.sh", import.meta.url)), mode: "0755" },
+      {
+        path: configuration,
+        content: `${JSON.stringify(
+          {
+            blue: move.blueUrl,
+            green: { database, role: move.role },
+            poolPort: spec.poolPort,
+            folder: moverFolder,
+            freezeBudgetSeconds: spec.freezeBudgetSeconds,
+            endLongTransactions: spec.endLongTransactions,
+          },
+          null,
+          2,
+        )}\n`,
+        mode: "0600",
+        owner: "postgres",
+        group: "postgres",
+        secret: true,
+      },
+      { path: "/etc/systemd/system/bascule-mover.service", content: unit(spec) },
+    ],
+    setup: [{ name: "folder", argv: ["install", "-d", "-m", "0755", "-o", "postgres", "-g", "postgres", moverFolder] }],
+    validate: [{ name: "program", argv: [`${node.path}/bin/node`, "--check", `{staged}${program}`], timeout: 20 }],
+    units: [{ name: "bascule-mover.service" }],
+    probes: [{ name: "answers", argv: [`${scripts}/probe`, moverFolder], user: "postgres", timeout: 20 }],
+  };
+}
+
+/** One word for both the service and the jobs, so that they are the same program with the same settings. */
+function command(node: string, program: string): string {
+  return `#!/bin/sh\n# Usage: run VERB..., as postgres\nexec ${node} ${program} ${configuration} "$@"\n`;
+}
+
+function unit({ move }: MoverSpec): string {
+  return ini({
+    // No limit of starts: what it watches over does not wait.
+    Unit: {
+      After: "network.target postgresql.service pgbouncer.service",
+      Description: "Carries changes back to blue, and ends flips whose operator died",
+      StartLimitIntervalSec: 0,
+    },
+    Service: {
+      ...sandbox({ jit: true, writable: [moverFolder], ...reachable(move.blueUrl) }),
+      ExecStart: `${scripts}/run keep`,
+      Restart: "always",
+      RestartSec: 1,
+      TimeoutStopSec: 20,
+      UMask: "0077",
+      User: "postgres",
+    },
+    Install: { WantedBy: "multi-user.target" },
+  });
+}
+
+function refuseBadSpec({ database, poolPort, move, node, freezeBudgetSeconds }: MoverSpec): void {
+  const check = new SpecCheck("mover")
+    .identifier("database", database)
+    .identifier("move.role", move.role)
+    .port("poolPort", poolPort)
+    .matches("node.version", node.version, /^\d+\.\d+\.\d+$/, "a whole version such as 24.21.0")
+    .integer("freezeBudgetSeconds", freezeBudgetSeconds, 2, 25);
+  for (const problem of blueUrlProblems(move.blueUrl))
+    check.that(false, "blueDatabaseUrl", "(not shown)", `one with ${problem}`);
+  check.done();
+}
+
+/** What is wrong with blue's address, without a word of it. */
+function blueUrlProblems(url: string): string[] {
+  if (!URL.canParse(url)) return ["the form postgresql://user:password@host:5432/database"];
+  const { protocol, hostname, username, password, pathname, searchParams } = new URL(url);
+  const sslmode = searchParams.get("sslmode") ?? "require";
+  return Object.entries({
+    "postgresql:// in front": ["postgres:", "postgresql:"].includes(protocol),
+    "a host": hostname !== "",
+    "a user": username !== "",
+    "a password": password !== "",
+    "a database": pathname.length > 1,
+    "sslmode=require or sslmode=disable": ["require", "disable"].includes(sslmode),
+    "nothing that breaks a line": !/[\n\r\0]/.test(decodeURIComponent(username + password + pathname)),
+  })
+    .filter(([, holds]) => !holds)
+    .map(([what]) => what);
+}

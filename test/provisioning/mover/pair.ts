@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import type pg from "pg";
+import { renderBase } from "../../../provisioning/base/render.ts";
+import type { Image } from "../../../provisioning/image.ts";
+import { renderMover } from "../../../provisioning/mover/render.ts";
+import { packagesFor } from "../../../provisioning/packages.ts";
+import { renderPgBouncer } from "../../../provisioning/pgbouncer/render.ts";
+import { renderPostgres } from "../../../provisioning/postgres/render.ts";
+import { openForward } from "../../../provisioning/ssh/forward.ts";
+import { uploadNode } from "../release.ts";
+import { startServer, type TestServer } from "../server.ts";
+import { base, canary, mover, pgbouncer, postgres } from "../specs.ts";
+import { assertResult, sql } from "../stores/world.ts";
+
+/** As a person might choose it: everything a URL, a configuration file and a shell have a meaning for. */
+const ODD = "pa'ss w;rd #1=%\\\"$x";
+
+/** Blue: a PostgreSQL 15 of somebody's; green: a server of ours with the mover. Names differ on both sides. */
+export interface MoverPair {
+  image: Image;
+  blue: TestServer;
+  green: TestServer;
+  /** Where this process finds green's pool. */
+  pool: pg.ClientConfig;
+  /** Runs a verb of the mover as a job, to its end. @returns its lines, and how it ended */
+  mover(verb: string, name?: string): Promise<{ code: number; events: Record<string, unknown>[] }>;
+  onBlue(statements: string): Promise<string>;
+  onGreen(statements: string): Promise<string>;
+  /** Applies every bundle of green's. */
+  apply(expected?: "changed" | "unchanged"): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export async function startMoverPair(image: "debian-12" | "debian-13", forwardPort: number): Promise<MoverPair> {
+  const [green, blue] = await Promise.all([startServer({ image }), startServer({ image: "debian-12", id: 2 })]);
+  const remove = async () => {
+    await Promise.all([green.remove(), blue.remove()]);
+  };
+  try {
+    await Promise.all([prepareBlue(blue, green.address), prepareGreen(green, image)]);
+    const node = await uploadNode(green);
+    const apply = applier(green, image, node, blue.address);
+    await apply("changed");
+    const { close } = await openForward({
+      host: green.address,
+      user: "deploy",
+      privateKey: green.privateKey,
+      hostKey: green.hostKey,
+      localPort: forwardPort,
+      remotePort: 6432,
+    });
+    return {
+      image,
+      blue,
+      green,
+      pool: { host: "127.0.0.1", port: forwardPort, database: "shop", user: "shop", password: canary },
+      mover: (verb, name = "data") => runMover(green, verb, name),
+      onBlue: (statements) => sql({ image: "debian-12", server: () => blue }, statements, "store"),
+      onGreen: (statements) => sql({ image, server: () => green }, statements, "shop"),
+      apply,
+      remove: async () => {
+        close();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function prepareBlue(blue: TestServer, greenAddress: string): Promise<void> {
+  const image = "debian-12";
+  const world = { image, server: () => blue } as const;
+  assertResult(await blue.apply(renderBase({ ...base, image, packages: packagesFor(image, ["postgres"]) })), 0);
+  assertResult(
+    await blue.apply(
+      renderPostgres({
+        ...postgres,
+        image,
+        memoryMiB: 1024,
+        listenAddresses: ["localhost", blue.address],
+        allow: [{ database: "store", user: "store", cidr: `${greenAddress}/32` }],
+      }),
+    ),
+    0,
+  );
+  const password = ODD.replaceAll("'", "''");
+  await sql(world, `SET standard_conforming_strings = on; CREATE ROLE store LOGIN REPLICATION PASSWORD '${password}'`);
+  await sql(world, "GRANT SET ON PARAMETER session_replication_role TO store");
+  await sql(world, "CREATE DATABASE store OWNER store TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'");
+  await sql(
+    world,
+    `SET ROLE store;
+     CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, token text UNIQUE NOT NULL);
+     CREATE TABLE stock (id int PRIMARY KEY, left_over int NOT NULL);
+     CREATE TABLE note (line text); ALTER TABLE note REPLICA IDENTITY FULL;
+     INSERT INTO stock SELECT n, 1000000 FROM generate_series(1, 5) n;
+     INSERT INTO note SELECT 'line ' || n % 7 FROM generate_series(1, 500) n;`,
+    "store",
+  );
+}
+
+async function prepareGreen(green: TestServer, image: Image): Promise<void> {
+  const world = { image, server: () => green };
+  const packages = packagesFor(image, ["postgres", "pgbouncer", "app"]);
+  assertResult(await green.apply(renderBase({ ...base, image, packages })), 0);
+  assertResult(await green.apply(renderPostgres({ ...postgres, image, memoryMiB: 1024, preload: [] })), 0);
+  await sql(world, `CREATE ROLE shop LOGIN PASSWORD '${canary}'`);
+  await sql(world, "CREATE DATABASE shop OWNER shop TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'");
+}
+
+function applier(green: TestServer, image: Image, node: typeof mover.node, blueAddress: string): MoverPair["apply"] {
+  const blueUrl = `postgresql://store:${encodeURIComponent(ODD)}@${blueAddress}:5432/store?sslmode=require`;
+  const move = { blueUrl, role: "shop", password: canary };
+  return async (expected) => {
+    assertResult(await green.apply(renderPgBouncer({ ...pgbouncer, image, move })), 0, expected);
+    assertResult(await green.apply(renderMover({ ...mover, image, node, move })), 0, expected);
+  };
+}
+
+async function runMover(green: TestServer, verb: string, name: string): ReturnType<MoverPair["mover"]> {
+  const script = `exec /usr/local/lib/bascule/mover/run ${verb} --who 'the test'`;
+  const started = await green.hostctl(`job start --name ${name}`, JSON.stringify({ script, user: "postgres" }));
+  assert.equal(started.code, 0, JSON.stringify(started.body));
+  const { body } = await green.hostctl(`job wait --name ${name} --seconds 120`);
+  const lines = String(body.output).split("\n");
+  const events = lines.flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as Record<string, unknown>] : []));
+  assert.notEqual(body.state, "running", lines.slice(-5).join("\n"));
+  return { code: Number(body.exitCode ?? -1), events };
+}
