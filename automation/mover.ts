@@ -51,12 +51,14 @@ export async function runMover<T>(host: Host, call: MoverCall, report: Report): 
   const name = ["data", verb, ...args.filter((word) => /^[a-z]+$/.test(word))].join("-");
   const script = `set -euo pipefail\n${before}\nexec ${[MOVER, verb, ...args].join(" ")} --who "the operator's bascule"`;
   await startOrFollow(host, name, script, report);
-  let seen = 0;
+  let last = "";
   for (;;) {
     const { state, output, exitCode } = await jobStatus(host, name, 1);
     const events = parse(output);
-    for (const event of events.slice(seen)) tell(event, report);
-    seen = events.length;
+    // Of a long log only the end is shown, so what was told is known by its last event, not by a number.
+    const told = events.findLastIndex((event) => JSON.stringify(event) === last);
+    for (const event of events.slice(told + 1)) tell(event, report);
+    last = JSON.stringify(events.at(-1));
     const awaited = events.find(({ event }) => event === until);
     if (awaited !== undefined) return (until === "result" ? awaited.result : awaited) as T;
     if (state === "running") continue;

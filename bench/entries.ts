@@ -55,7 +55,7 @@ export const entries: Record<string, Entry> = {
     about: "a weight change from command to all new requests on the other side, with users on it",
     // From the copy on: on a green without data every user would fail, whatever the flip did.
     run: (say, choice) =>
-      withScene("flip", "copy", choice, say, async ({ place, commands, journey }) => {
+      withScene("flip", "sync", choice, say, async ({ place, commands, journey }) => {
         const args = ["cutover", "--stack", STACK, "--plugins", choice.plugins, "--steps", "100", "--yes", "--json"];
         const flip = await timed(() => bascule(commands, place, args, say));
         const { requests, failed } = await journey.users.stop();

@@ -7,7 +7,7 @@ import { changesOfLastUpdate } from "../examples/girlycrea/run/stack.ts";
 import { victimOf } from "./drift/entry.ts";
 import { type Entry, type Figure, seconds } from "./figures.ts";
 import { startOpenLoop } from "./open-loop.ts";
-import { type Choice, type Say, type Scene, timed, withScene } from "./scene.ts";
+import { type Choice, type Say, type Scene, settleOnGreen, timed, withScene } from "./scene.ts";
 
 const RATE = 100;
 /** Seconds of load before and after, so that the figures are not of the release alone. */
@@ -19,10 +19,11 @@ const outputsSchema = z.looseObject({ serverAddress: z.string(), greenUrl: z.str
 
 /** A release with a migration, rolled out and taken back under requests that come at a fixed rate. */
 function measure(choice: Choice, say: Say): Promise<Record<string, Figure>> {
-  return withScene("release", "copy", choice, say, async (scene) => {
+  return withScene("release", "sync", choice, say, async (scene) => {
     const { journey, place } = scene;
     // Those on blue would only take time away from the server that is measured.
     await journey.users.stop();
+    await settleOnGreen(scene, choice, say);
     const { path } = await buildArtefact(join(place.project, "next.tar.gz"), true);
     await journey.stack.pulumi([
       "config",

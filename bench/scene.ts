@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { clear } from "../examples/girlycrea/run/clearing.ts";
+import { bascule, clear } from "../examples/girlycrea/run/clearing.ts";
 import { type Commands, createCommands } from "../examples/girlycrea/run/commands.ts";
-import { Journey } from "../examples/girlycrea/run/journey.ts";
-import { type Place, placeOf, separateProject } from "../examples/girlycrea/run/place.ts";
+import { DOMAIN, Journey } from "../examples/girlycrea/run/journey.ts";
+import { type Place, placeOf, STACK, separateProject } from "../examples/girlycrea/run/place.ts";
 
 export type Say = (line: string) => void;
 
@@ -67,6 +67,13 @@ export async function withScene<T>(
     await clear(place, commands, () => {});
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Green with a database of its own and nothing that moves any more: what is measured there is green alone. */
+export async function settleOnGreen({ place, commands }: Scene, choice: Choice, say: Say): Promise<void> {
+  const where = ["--stack", STACK, "--plugins", choice.plugins];
+  await bascule(commands, place, ["cutover", ...where, "--steps", "100", "--yes"], say);
+  await bascule(commands, place, ["data", "commit", ...where, "--confirm", DOMAIN], say);
 }
 
 /** Seconds a piece of work takes, to a tenth. */

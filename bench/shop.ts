@@ -5,7 +5,7 @@ import type { RequestRecord } from "../examples/girlycrea/users/records.ts";
 import { summarize } from "../examples/girlycrea/users/summary.ts";
 import { victimOf } from "./drift/entry.ts";
 import { type Entry, type Figure, rounded } from "./figures.ts";
-import { type Say, type Scene, withScene } from "./scene.ts";
+import { type Say, type Scene, settleOnGreen, withScene } from "./scene.ts";
 
 /** How a load of one rate went; latencies in milliseconds from when a request was due. */
 interface Load {
@@ -30,8 +30,9 @@ const KNEE_RATES = [150, 200, 250, 300, 400, 500, 650, 800];
 export const shop: Entry = {
   about: "the shop on the single VPS: latencies at 50 and 100 requests/s and at the knee, memory per service",
   run: (say, choice) =>
-    withScene("shop", "copy", { ...choice, steering: "load-balancer" }, say, async (scene) => {
+    withScene("shop", "sync", { ...choice, steering: "load-balancer" }, say, async (scene) => {
       await scene.journey.users.stop();
+      await settleOnGreen(scene, choice, say);
       const server = await victimOf(scene.place.instance, scene.journey.stack);
       await loadFor(scene, 20, KNEE_SECONDS);
       await server.asRoot("runuser -u postgres -- psql -qXc 'select pg_stat_statements_reset()' shop >/dev/null");

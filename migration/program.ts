@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { type Configuration, readConfiguration } from "./mover/configuration.ts";
 import { moveWrites, putRight } from "./mover/flips.ts";
+import { inspectBoth } from "./mover/inspection.ts";
 import { keep } from "./mover/keeper.ts";
 import { say, sayError } from "./mover/output.ts";
 import { proofOf, writeProof } from "./mover/proof.ts";
@@ -9,7 +10,6 @@ import { dataStatus } from "./mover/status.ts";
 import { leadToBlue, synchronise } from "./mover/synchronise.ts";
 import { Database } from "./postgres/database.ts";
 import { FlipRefused } from "./postgres/flip.ts";
-import { inspect } from "./postgres/inspect/inspect.ts";
 import { commitMove } from "./postgres/move.ts";
 import { verify } from "./postgres/verify/verify.ts";
 
@@ -21,7 +21,7 @@ import { verify } from "./postgres/verify/verify.ts";
 type Verb = (configuration: Configuration, who: string) => Promise<unknown>;
 
 const VERBS: Record<string, Verb> = {
-  inspect: ({ access }) => atBoth(access, (at) => inspect(at)),
+  inspect: inspectBoth,
   sync: async (configuration, who) => {
     await synchronise(configuration, who);
     return dataStatus(configuration);

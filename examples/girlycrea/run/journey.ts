@@ -1,15 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ListrTask } from "listr2";
 import { z } from "zod";
-import { ensureClients, ensureContainers } from "../../../tools/containers.ts";
-import { ensureEngine } from "../../../tools/engine.ts";
-import { ensureImages } from "../../../tools/images.ts";
 import { type Blue, createBlue } from "../blue/create.ts";
 import { bascule, clear } from "./clearing.ts";
 import { type Commands, stoppable } from "./commands.ts";
+import { missingOnGreen } from "./green.ts";
+import { makeOperatorKey, operatorKey, prepareTools } from "./operator.ts";
 import { type Place, rememberStackFile, STACK } from "./place.ts";
 import { type Figures, noFigures, type RunReport, verdict, writeReport } from "./report.ts";
 import { findLeaks, secretValues, watchArguments, writtenBy } from "./secrets.ts";
@@ -36,8 +33,15 @@ export const DOMAIN = "shop.girlycrea.test";
 /** How long users are left on a side before the next move: long enough for some of them to finish an order. */
 const SETTLE_MS = 8_000;
 
-const copySchema = z.looseObject({ tables: z.number(), compared: z.number(), mismatched: z.array(z.unknown()) });
-const moveSchema = z.looseObject({ seconds: z.number(), plan: z.array(z.string()) });
+const moveSchema = z.looseObject({ seconds: z.number(), plan: z.array(z.string()), writesLost: z.number().nullish() });
+
+const dataSchema = z.looseObject({
+  lag: z.object({ bytes: z.number(), seconds: z.number() }).nullable(),
+  flips: z.array(z.looseObject({ freezeMs: z.number() })),
+  proof: z
+    .looseObject({ equal: z.boolean(), rows: z.number(), tables: z.object({ equal: z.number(), all: z.number() }) })
+    .nullable(),
+});
 
 type Say = (line: string) => void;
 
@@ -87,12 +91,13 @@ export class Journey {
       { id: "up", title: "Green: pulumi up", work: (say) => this.#up(say) },
       { id: "second-up", title: "Green: a second up changes nothing", work: (say) => this.#secondUp(say) },
       { id: "refresh", title: "Green: a preview with refresh changes nothing", work: (say) => this.#refresh(say) },
-      { id: "copy", title: "Data: blue copied into green, writes held", work: (say) => this.#copyData(say, []) },
+      { id: "inspect", title: "Data: what stands in the way", work: (say) => this.#inspect(say) },
+      { id: "sync", title: "Data: blue brought to green, users order all the time", work: (say) => this.#sync(say) },
       { id: "cutover", title: "Cutover: traffic onto green", work: (say) => this.#cutover(say) },
       { id: "rollback", title: "Rollback: traffic back onto blue", work: (say) => this.#rollback(say) },
-      { id: "copy-again", title: "Data once more", work: (say) => this.#copyData(say, ["--discard-green-writes"]) },
-      { id: "cutover-again", title: "Cutover once more", work: (say) => this.#cutover(say) },
+      { id: "cutover-again", title: "Cutover once more, without a new copy", work: (say) => this.#cutover(say) },
       { id: "goodbye", title: "Users leave", work: (say) => this.#sendUsersHome(say) },
+      { id: "orders", title: "Orders: every confirmed one is on green", work: (say) => this.#countOnGreen(say) },
       { id: "secrets", title: "Secrets in the clear", work: () => this.#lookForSecrets() },
     ];
   }
@@ -213,34 +218,57 @@ export class Journey {
     this.#figures.refreshChanges = await changesAfterRefresh(this.stack);
   }
 
-  /**
-   * Blue holds writes from before the copy until green has all the traffic: a write that blue took in between would be on
-   * neither side afterwards.
-   */
-  async #copyData(say: Say, more: string[]): Promise<void> {
-    await made(this.#blue).holdWrites(true);
-    const answer = await this.#bascule(["copy", "--json", ...more], say);
-    const { tables, compared, mismatched } = copySchema.parse(JSON.parse(answer));
-    this.#figures.rows = { tables, compared, mismatched: mismatched.length };
+  async #inspect(say: Say): Promise<void> {
+    await this.#bascule(["inspect", "--json"], say);
+  }
+
+  /** Nothing is held: users go on ordering, and what they write follows. */
+  async #sync(say: Say): Promise<void> {
+    await this.#bascule(["sync", "--json"], say);
+    this.#figures.lagBytes = (await this.#data(say)).lag?.bytes ?? -1;
+    say(`green follows blue, ${this.#figures.lagBytes} bytes behind`);
   }
 
   async #cutover(say: Say): Promise<void> {
     const { seconds, plan } = moveSchema.parse(JSON.parse(await this.#bascule(["cutover", "--yes", "--json"], say)));
     this.#figures.cutover = { seconds, plan };
+    await this.#noteMove(say);
     await this.#pause(SETTLE_MS);
   }
 
   async #rollback(say: Say): Promise<void> {
-    const blue = made(this.#blue);
-    const { users } = this;
-    await blue.holdWrites(false);
     const { seconds } = moveSchema.parse(JSON.parse(await this.#bascule(["rollback", "--json"], say)));
-    const onGreen = users.orders().filter(({ side }) => side === "green");
-    const known = await blue.orderTokens();
     this.#figures.rollback = { seconds };
-    this.#figures.writesLost = onGreen.filter(({ token }) => !known.has(token)).length;
-    say(`writesLost: ${this.#figures.writesLost} orders were confirmed by green and are not on blue`);
+    // Who confirmed an order does not matter any more: blue must know them all. The list comes first, as users go on.
+    const confirmed = this.users.orders();
+    const known = await made(this.#blue).orderTokens();
+    this.#figures.writesLost = confirmed.filter(({ token }) => !known.has(token)).length;
+    say(`writesLost: ${this.#figures.writesLost} of ${confirmed.length} confirmed orders are not on blue`);
+    await this.#noteMove(say);
     await this.#pause(SETTLE_MS);
+  }
+
+  /** What the last move of the database was: how long it held the writes, and whether both sides were equal at that moment. */
+  async #noteMove(say: Say): Promise<void> {
+    const { flips, proof } = await this.#data(say);
+    this.#figures.freezesMs = flips.map(({ freezeMs }) => freezeMs);
+    if (proof === null) throw new Error("both sides were not compared at the moment of the freeze");
+    const { all, equal } = proof.tables;
+    const before = this.#figures.rows;
+    const mismatched = Math.max(before.mismatched, proof.equal ? 0 : Math.max(1, all - equal));
+    this.#figures.rows = { tables: all, compared: all, mismatched, rows: proof.rows };
+    say(`held for ${Math.round(this.#figures.freezesMs[0] ?? 0)} ms; ${proof.rows} rows in ${all} tables compared`);
+  }
+
+  async #data(say: Say): Promise<z.infer<typeof dataSchema>> {
+    return dataSchema.parse(JSON.parse(await this.#bascule(["data", "status", "--json"], say)));
+  }
+
+  async #countOnGreen(say: Say): Promise<void> {
+    const tokens = this.users.orders().map(({ token }) => token);
+    const missing = await missingOnGreen(this.#commands, this.stack, operatorKey(this.#place), tokens);
+    this.#figures.writesLostAtTheEnd = missing;
+    say(`${missing} of ${tokens.length} confirmed orders are not on green`);
   }
 
   async #sendUsersHome(say: Say): Promise<void> {
@@ -259,32 +287,13 @@ export class Journey {
     this.#figures.secretsInClear = this.#figures.leaks.length;
   }
 
-  #bascule([verb = "", ...args]: string[], say: Say): Promise<string> {
-    return bascule(
-      this.#commands,
-      this.#place,
-      [verb, "--stack", STACK, "--plugins", this.#options.plugins, ...args],
-      say,
-    );
+  #bascule(words: string[], say: Say): Promise<string> {
+    const where = ["--stack", STACK, "--plugins", this.#options.plugins];
+    return bascule(this.#commands, this.#place, [...words, ...where], say);
   }
 }
 
 function made<T>(thing: T | undefined): T {
   if (thing === undefined) throw new Error("a step was run before the one it builds on");
   return thing;
-}
-
-async function prepareTools(say: Say, signal: AbortSignal): Promise<void> {
-  await ensureClients(say);
-  await ensureContainers(say);
-  await Promise.all([ensureEngine(say, { signal }), ensureImages(["debian-13", "debian-12", "edge"], say, { signal })]);
-}
-
-/** The key pair of the person who runs the stack; a new one for each run. */
-function makeOperatorKey(place: Place): { publicKey: string; privateKey: string } {
-  const folder = join(place.folder, "green");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, "operator");
-  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", file]);
-  return { privateKey: readFileSync(file, "utf8"), publicKey: readFileSync(`${file}.pub`, "utf8").trim() };
 }

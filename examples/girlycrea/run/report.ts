@@ -22,11 +22,18 @@ export interface RunReport {
   secondUpChanges: number;
   /** Resources a preview with refresh would touch. */
   refreshChanges: number;
-  rows: { tables: number; compared: number; mismatched: number };
+  /** Of the comparisons at the moments of the freezes: digests of every row; the worst of them counts. */
+  rows: { tables: number; compared: number; mismatched: number; rows: number };
   cutover: { seconds: number; plan: string[] };
   rollback: { seconds: number };
-  /** Orders acknowledged on green that blue does not know after the rollback. */
+  /** How far green was behind blue when the copy was done, in bytes of log. */
+  lagBytes: number;
+  /** How long each move of the database held the writes, the last one first. */
+  freezesMs: number[];
+  /** Orders confirmed to a user that blue does not know after the rollback. */
   writesLost: number;
+  /** Orders confirmed to a user that green does not know after the second cutover. */
+  writesLostAtTheEnd: number;
   users: UserSummary;
   secretsInClear: number;
   leaks: Leak[];
@@ -34,10 +41,7 @@ export interface RunReport {
   steering: string;
 }
 
-/**
- * A run passes only when each of these was seen; a figure that is missing counts against it.
- * `writesLost` does not fail a run: this version does not carry data back and says so.
- */
+/** A run passes only when each of these was seen; a figure that is missing counts against it. */
 export function verdict(report: Figures): Pick<RunReport, "result" | "reasons"> {
   const reasons = [
     report.secondUpChanges === 0 ? "" : `the second up changed ${report.secondUpChanges} resource(s)`,
@@ -46,12 +50,20 @@ export function verdict(report: Figures): Pick<RunReport, "result" | "reasons"> 
     report.rows.mismatched === 0 ? "" : `${report.rows.mismatched} table(s) differ`,
     report.cutover.plan.length > 0 ? "" : "the cutover changed nothing",
     report.rollback.seconds > 0 ? "" : "the rollback was not seen",
-    report.writesLost >= 0 ? "" : "nobody counted what the rollback left behind",
+    report.lagBytes >= 0 ? "" : "nobody saw green follow blue",
+    report.freezesMs.length === 3 ? "" : `the database moved ${report.freezesMs.length} time(s), not 3`,
+    lostReason(report.writesLost, "after the rollback"),
+    lostReason(report.writesLostAtTheEnd, "after the second cutover"),
     report.users.requests > 0 ? "" : "no user made a request",
     report.users.failed === 0 ? "" : `${report.users.failed} of ${report.users.requests} requests failed`,
     report.secretsInClear === 0 ? "" : `${report.secretsInClear} secret(s) stand somewhere in the clear`,
   ].filter((reason) => reason !== "");
   return { result: reasons.length === 0 ? "pass" : "fail", reasons };
+}
+
+function lostReason(lost: number, when: string): string {
+  if (lost < 0) return `nobody counted the orders ${when}`;
+  return lost === 0 ? "" : `${lost} confirmed order(s) were lost ${when}`;
 }
 
 /** What a run has found out so far. */
@@ -63,10 +75,13 @@ export function noFigures({ plugins, steering }: Pick<RunReport, "plugins" | "st
     steps: [],
     secondUpChanges: -1,
     refreshChanges: -1,
-    rows: { tables: 0, compared: 0, mismatched: 0 },
+    rows: { tables: 0, compared: 0, mismatched: 0, rows: 0 },
     cutover: { seconds: 0, plan: [] },
     rollback: { seconds: 0 },
+    lagBytes: -1,
+    freezesMs: [],
     writesLost: -1,
+    writesLostAtTheEnd: -1,
     users: { requests: 0, failed: 0, held: 0, p50: 0, p95: 0, p99: 0 },
     secretsInClear: -1,
     leaks: [],
@@ -93,13 +108,18 @@ export function asTable(report: RunReport): string {
   table.push(
     ["second up", `${report.secondUpChanges} changes`],
     ["preview with refresh", `${report.refreshChanges} changes`],
-    ["rows", `${rows.compared} of ${rows.tables} tables compared, ${rows.mismatched} differ`],
+    [
+      "rows at each freeze",
+      `${rows.compared} of ${rows.tables} tables compared by digest, ${rows.rows} rows, ${rows.mismatched} differ`,
+    ],
     [
       "cutover",
       `${report.cutover.seconds} s; changed ${report.cutover.plan.map((urn) => urn.split("::").at(-1)).join(", ")}`,
     ],
     ["rollback", `${report.rollback.seconds} s`],
-    ["writes lost by the rollback", `${report.writesLost} orders (data does not travel back yet)`],
+    ["green behind blue", `${report.lagBytes} bytes when the copy was done`],
+    ["writes held by the database", freezes(report.freezesMs)],
+    ["orders lost", `${report.writesLost} by the rollback, ${report.writesLostAtTheEnd} by the second cutover`],
     ["users", `${users.requests} requests, ${users.failed} failed, ${users.held} held`],
     ["answers", `p50 ${users.p50} ms, p95 ${users.p95} ms, p99 ${users.p99} ms`],
     ["secrets in the clear", `${report.secretsInClear}`],
@@ -107,4 +127,10 @@ export function asTable(report: RunReport): string {
     ["result", report.result === "pass" ? "pass" : `fail: ${report.reasons.join("; ")}`],
   );
   return table.toString();
+}
+
+function freezes(ms: number[]): string {
+  const sorted = [...ms].sort((one, other) => one - other);
+  const median = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return `${ms.length} times, median ${Math.round(median)} ms, worst ${Math.round(sorted.at(-1) ?? Number.NaN)} ms`;
 }

@@ -1,0 +1,31 @@
+import { Database } from "../postgres/database.ts";
+import type { Finding } from "../postgres/inspect/finding.ts";
+import { type Inspection, inspect } from "../postgres/inspect/inspect.ts";
+import type { Configuration } from "./configuration.ts";
+
+/** Looks at both databases, with what is known here besides: who owns everything on green. */
+export async function inspectBoth({ access, role }: Pick<Configuration, "access" | "role">): Promise<Inspection> {
+  const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
+  try {
+    const inspection = await inspect(at);
+    const findings = inspection.findings.map((finding) => ownKnown(finding, role));
+    return { ...inspection, findings, ready: findings.every(({ level }) => level === "carried" || level === "info") };
+  } finally {
+    await Promise.all([at.blue.close(), at.green.close()]);
+  }
+}
+
+/**
+ * Owners and grants of blue stay there: on green one role owns everything, as the application is the only one that comes. And what
+ * that application made at its first start is nobody's data.
+ */
+function ownKnown(finding: Finding, role: string): Finding {
+  const carried = { ...finding, level: "carried", remedy: "" } as const;
+  if (finding.id === "roles")
+    return {
+      ...carried,
+      what: `what this role owns on blue belongs to ${role} on green, and what it was granted is not carried`,
+    };
+  if (finding.id !== "target-empty") return finding;
+  return { ...carried, what: `${finding.what}; sync takes it away, and rows only when told so` };
+}
