@@ -163,7 +163,7 @@ export class SingleVps extends pulumi.ComponentResource {
     );
     const { access, firewall, network } = settings;
     const spared = [...access.adminCidrs, network.cidr, ...firewall.proxyCidrs];
-    new HostService(
+    const fail2ban = new HostService(
       `${name}-fail2ban`,
       { server, service: "fail2ban", bundle: renderFail2ban({ image, spared, nginx: true }) },
       // Its turn at the server comes after the cache's.
@@ -177,25 +177,22 @@ export class SingleVps extends pulumi.ComponentResource {
       // It asks the database for its clients' secrets, so that must be there.
       { parent: this, dependsOn: [postgres] },
     );
-    const mover =
-      blueDatabaseUrl === undefined
-        ? []
-        : [
-            new Mover(
-              `${name}-mover`,
-              {
-                server,
-                image,
-                node: release.node,
-                database,
-                role,
-                password: postgres.password,
-                blueDatabaseUrl,
-                data: settings.data,
-              },
-              { parent: this, dependsOn: [pgbouncer, release] },
-            ),
-          ];
+    if (blueDatabaseUrl !== undefined)
+      new Mover(
+        `${name}-mover`,
+        {
+          server,
+          image,
+          node: release.node,
+          database,
+          role,
+          password: postgres.password,
+          blueDatabaseUrl,
+          data: settings.data,
+        },
+        // Beside the application, in the turn of what came before it there.
+        { parent: this, dependsOn: [pgbouncer, release, fail2ban] },
+      );
     const app = new App(
       `${name}-app`,
       {
@@ -209,8 +206,7 @@ export class SingleVps extends pulumi.ComponentResource {
         queueUrl: redis.queueUrl,
         secrets: secrets.appSecrets,
       },
-      // The mover takes its turn before: three commands at a time are enough.
-      { parent: this, dependsOn: [postgres, pgbouncer, redis, ...mover] },
+      { parent: this, dependsOn: [postgres, pgbouncer, redis] },
     );
     const { varnish, nginx } = settings;
     // A server that never had the cache is not asked to remove it.

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { validSettings } from "../settings/valid.ts";
+import { replicated, validSettings } from "../settings/valid.ts";
 import { type Registration, registered } from "./mocked.ts";
 
 /** One golden file of the whole stack for each way of steering. Write them anew with: UPDATE_GOLDEN=1 npm test -- test/components */
-const cases: [file: string, traffic: Record<string, unknown>][] = [
+const cases: [file: string, traffic: Record<string, unknown>, more?: Record<string, string>][] = [
   ["weight-0", { weight: 0 }],
   ["weight-50", { weight: 50 }],
   ["weight-100", { weight: 100 }],
   ["record-100", { weight: 100, steering: "record" }],
+  ["replication", { weight: 0 }, replicated],
 ];
 
 /** What a reviewer reads: keys sorted, secrets as ***, defaults of options left out. */
@@ -40,9 +41,9 @@ function golden(registrations: readonly Registration[]): string {
 }
 
 describe("components: golden of the whole stack", () => {
-  for (const [name, traffic] of cases) {
+  for (const [name, traffic, more] of cases) {
     it(name, async () => {
-      const settings = { ...validSettings, "bascule:traffic": JSON.stringify(traffic) };
+      const settings = { ...validSettings, ...more, "bascule:traffic": JSON.stringify(traffic) };
       const actual = golden(await registered(settings, () => import(`../../index.ts?${name}`)));
       const file = new URL(`../golden/stack/${name}.json`, import.meta.url);
       if (process.env.UPDATE_GOLDEN) writeFileSync(file, actual);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { validSettings } from "../settings/valid.ts";
+import { replicated, validSettings } from "../settings/valid.ts";
 import { type Registration, registered } from "./mocked.ts";
 
 const program = (tag: string) => () => import(`../../index.ts?${tag}`);
@@ -14,7 +14,8 @@ describe("components: the graph of a single VPS", () => {
   const commands = () => all.filter(({ type }) => type === "command:remote:Command");
 
   before(async () => {
-    all = await registered(validSettings, program("graph"));
+    // With the mover: the most there can be at work on a server.
+    all = await registered({ ...validSettings, ...replicated }, program("graph"));
   });
 
   it("every resource has a parent whose name begins its own, in kebab case", () => {
@@ -35,6 +36,7 @@ describe("components: the graph of a single VPS", () => {
       "bascule:cache:Redis",
       "bascule:compute:HostService",
       "bascule:compute:Server",
+      "bascule:database:Mover",
       "bascule:database:PgBouncer",
       "bascule:database:Postgres",
       "bascule:edge:Dns",
@@ -119,6 +121,7 @@ describe("components: the graph of a single VPS", () => {
     waits("green-base", "green-hostctl-apply");
     for (const name of ["green-postgres", "green-redis", "green-nginx"]) waits(name, "green-base-apply");
     waits("green-pgbouncer", "green-postgres-service-apply");
+    waits("green-mover", "green-pgbouncer-service-apply", "green-release-node");
     waits("green-app", "green-pgbouncer-service-apply", "green-redis-service-apply", "green-postgres-grant-role");
     waits("green-nginx-service", "green-app-service-apply", "green-nginx-certificate-apply");
     waits("traffic", "green-nginx-service-apply", "dns-green");
@@ -165,6 +168,11 @@ describe("components: the graph of a single VPS", () => {
     assert(!(await cached()).some(({ name }) => name.includes("varnish")));
   });
 
+  it("there is a mover only where data moves by replication", async () => {
+    const copied = await registered(validSettings, program("copied"));
+    assert(!copied.some(({ name }) => name.includes("mover")));
+  });
+
   it("database objects go and come with the server", () => {
     const objects = all.filter(({ type }) => type.startsWith("postgresql:"));
     assert.deepEqual(objects.map(({ name }) => name).sort(), [
@@ -194,7 +202,7 @@ describe("components: the graph of a single VPS", () => {
   });
 
   it("a flip changes the load balancer and nothing else", async () => {
-    const flipped = await registered({ ...validSettings, "bascule:traffic": '{"weight":100}' }, program("flip"));
+    const flipped = await registered({ ...validSettings, ...replicated, "bascule:traffic": '{"weight":100}' }, program("flip"));
     const changed = flipped.filter((registration, index) => {
       const before = all[index];
       assert.equal(before?.name, registration.name);

@@ -1,17 +1,22 @@
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 import { hostKeyFromSeed } from "../../provisioning/ssh/host-key.ts";
-import { validSettings } from "../settings/valid.ts";
+import { replicated, validSettings } from "../settings/valid.ts";
 import { providerCanaries, type Registration, registered } from "./mocked.ts";
 
 const appSecret = "canary-app-secret-0123456789";
-const settings = { ...validSettings, "bascule:appSecrets": JSON.stringify({ SESSION_KEY: appSecret }) };
+const settings = {
+  ...validSettings,
+  ...replicated,
+  "bascule:appSecrets": JSON.stringify({ SESSION_KEY: appSecret }),
+};
 
 /** Every secret there is, in every form it could be written in. */
 const canaries = [
   ["the SSH private key", validSettings["bascule:sshPrivateKey"] ?? ""],
   ["the DNS token", validSettings["bascule:acmeDnsToken"] ?? ""],
   ["an application secret", appSecret],
+  ["blue's database password", "canary-blue-password"],
   ["a generated password", providerCanaries.password],
   ["the host key's seed", providerCanaries.seed],
   ["the host's private key", hostKeyFromSeed(providerCanaries.seed).privateKey.split("\n")[3] ?? ""],

@@ -57,6 +57,7 @@ describe("settings: what is written about them", () => {
       ]);
       const machine = ["bascule:sshPublicKey", "bascule:sshPrivateKey", "bascule:acmeDnsToken", "bascule:blue"];
       const added = Object.fromEntries(machine.map((key) => [key, validSettings[key] ?? ""]));
+      added["bascule:blueDatabaseUrl"] = "[secret]";
       assert.equal(parseSettings({ ...added, ...Object.fromEntries(text) }).traffic.weight, 0);
       const inTheClear = Object.entries(config).filter(
         ([key, value]) => secretKeys.includes(key) && typeof value === "string",

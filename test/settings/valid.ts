@@ -16,3 +16,10 @@ export const validSettings: Readonly<Record<string, string>> = {
   "bascule:blue": '{"address":"198.18.1.2"}',
   "bascule:traffic": '{"weight":0}',
 };
+
+/** What a stack file has besides where data moves by replication. */
+export const replicated = {
+  "bascule:data": '{"move":"replication"}',
+  "bascule:blueDatabaseUrl": "postgresql://shop:canary-blue-password@198.18.1.2:5432/shop",
+  "bascule:app": '{"name":"shop","artefact":"test/golden/stack/app.tar.gz","migrations":"after-copy"}',
+};

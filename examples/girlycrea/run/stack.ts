@@ -77,9 +77,6 @@ export async function configure(
     "bascule:probe.resolver": cloud.dns,
     "bascule:probe.caCertificate": cloud.acme.rootCa,
     "bascule:traffic.steering": steering,
-    // Blue's database is named below, so the data moves with the traffic and comes back with it.
-    "bascule:data.move": "replication",
-    "bascule:app.migrations": "after-copy",
     // Instances run side by side, and each holds a way to its own database open.
     "bascule:postgres.forwardPort": String(FORWARD_PORT + cloud.port - DEFAULT_CLOUD_PORT),
   };
