@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import type { ApplierHost } from "../postgres/path.ts";
+import type { ApplierHost } from "../postgres/applier/path.ts";
 import type { Mailbox, Note } from "./mailbox.ts";
 
 /** A service that says nothing for so long hangs or is gone. */

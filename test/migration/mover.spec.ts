@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Configuration } from "../../migration/mover/configuration.ts";
+import { keep } from "../../migration/mover/keeper.ts";
+import { KeptApplier } from "../../migration/mover/kept-applier.ts";
+import { Mailbox } from "../../migration/mover/mailbox.ts";
+import { proofOf, readProof, writeProof } from "../../migration/mover/proof.ts";
+import { pointedWriter, pointWriter } from "../../migration/mover/writer-link.ts";
+import { NativePath } from "../../migration/postgres/native.ts";
+import { noPooler } from "../../migration/postgres/pooler.ts";
+
+/** Nobody listens on port 1: both databases are out of reach. */
+const nowhere = { host: "127.0.0.1", port: 1, database: "x", user: "x", password: "x" };
+
+describe("the mover's service and those who ask it", function () {
+  this.timeout(20_000);
+  let folder: string;
+  let mailbox: Mailbox;
+  let applier: KeptApplier;
+  let stop: AbortController;
+  let ended: Promise<void>;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "bascule-mover-"));
+    mailbox = new Mailbox(folder);
+    applier = new KeptApplier(mailbox);
+    stop = new AbortController();
+    const access = { blue: nowhere, green: nowhere };
+    const paths = { blue: new NativePath("blue", nowhere), green: new NativePath("green", nowhere) };
+    const configuration: Configuration = {
+      access,
+      move: { access, paths, pooler: noPooler },
+      mailbox,
+      role: "x",
+      folder,
+      freezeBudgetMs: 15_000,
+      endLongTransactions: false,
+    };
+    ended = keep(configuration, stop.signal, () => {});
+  });
+
+  afterEach(async () => {
+    stop.abort();
+    await ended;
+    rmSync(folder, { recursive: true });
+  });
+
+  const until = async (holds: () => boolean) => {
+    for (const deadline = Date.now() + 10_000; !holds(); await pause(10))
+      assert.ok(Date.now() < deadline, JSON.stringify(mailbox.note));
+  };
+
+  it("rests until it is told to carry, says why it waits, and rests when told so", async () => {
+    await until(() => mailbox.note?.applier === "resting");
+    assert.equal(await applier.trouble(), "the applier was not started");
+    await applier.start();
+    await until(() => mailbox.note?.applier === "waiting");
+    assert.match((await applier.trouble()) ?? "", /ECONNREFUSED/);
+    await applier.stop();
+    assert.equal(mailbox.note?.applier, "resting");
+  });
+
+  it("is started once, however often it is asked to", async () => {
+    await applier.start();
+    const { id } = mailbox.wish;
+    await applier.start();
+    assert.equal(mailbox.wish.id, id);
+  });
+
+  it("goes on carrying after it was ended and began again, as the wish is kept", async () => {
+    await applier.start();
+    await until(() => mailbox.note?.applier === "waiting");
+    stop.abort();
+    await ended;
+    stop = new AbortController();
+    assert.equal(mailbox.wish.carry, true);
+  });
+
+  it("watches over flips while there is one, and stops when it has ended", async () => {
+    mailbox.watch = true;
+    await until(() => mailbox.note?.watching === true);
+    mailbox.watch = false;
+    await until(() => mailbox.note?.watching === false);
+  });
+
+  it("is missed when it says nothing for too long", async () => {
+    await applier.start();
+    await until(() => mailbox.note?.applier === "waiting");
+    stop.abort();
+    await ended;
+    const { note } = mailbox;
+    assert.ok(note);
+    mailbox.note = { ...note, at: Date.now() - 60_000 };
+    assert.match((await applier.trouble()) ?? "", /does not answer: see 'systemctl status bascule-mover'/);
+  });
+});
+
+describe("what the mover keeps", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "bascule-mover-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it("turns the link PgBouncer includes, also where none was", () => {
+    pointWriter(folder, "blue");
+    assert.equal(pointedWriter(folder), "blue");
+    pointWriter(folder, "green");
+    assert.equal(pointedWriter(folder), "green");
+    rmSync(join(folder, "writer.ini"));
+    symlinkSync("/etc/pgbouncer/writers/blue.ini", join(folder, "writer.ini"));
+    assert.equal(pointedWriter(folder), "blue");
+  });
+
+  it("calls two sides equal only when they were compared", () => {
+    assert.equal(readProof(folder), null);
+    const failed = proofOf(new Error("the session broke"));
+    assert.deepEqual([failed.equal, failed.differences], [false, ["the session broke"]]);
+    const rows = { blue: 3, green: 2 };
+    const table = { table: "orders", verdict: "different", rows, named: [], all: true } as const;
+    const found = proofOf({ equal: false, tables: [table], structure: [], sequences: [], seconds: 0.12, bytes: 9 });
+    assert.deepEqual(found.differences, ["orders: different, 3 rows on blue and 2 on green"]);
+    writeProof(folder, found);
+    assert.deepEqual(readProof(folder), found);
+  });
+});
