@@ -170,6 +170,17 @@ verb(
 );
 
 verb(
+  "move",
+  "Move the writes alone, without traffic: for what was left in the middle.",
+  "npx bascule data move --to blue --stack prod",
+  data,
+)
+  .addOption(new Option("--to <side>", "where the writes shall go").choices(["blue", "green"]).makeOptionMandatory())
+  .action((options: CommonOptions & { to: string }) =>
+    operate(options, async (session, report) => (await import("./data.ts")).moveData(session, options.to, report)),
+  );
+
+verb(
   "recover",
   "Finish or undo a flip whose operator died, as the watchdog on green does by itself.",
   "npx bascule data recover --stack prod",

@@ -1,8 +1,12 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { input } from "@inquirer/prompts";
 import { rowsOnlyOnGreen } from "../migration/copy/compare.ts";
 import { leftoversScript } from "../migration/copy/job.ts";
+import { blueAccess } from "../migration/mover/configuration.ts";
 import type { FlipResult } from "../migration/mover/flips.ts";
 import type { DataStatus } from "../migration/mover/status.ts";
+import { Database } from "../migration/postgres/database.ts";
+import { readFence } from "../migration/postgres/fence.ts";
 import type { Inspection } from "../migration/postgres/inspect/inspect.ts";
 import type { Verification } from "../migration/postgres/verify/verify.ts";
 import { countBothSides, refuseUnderTraffic } from "./copy.ts";
@@ -113,6 +117,30 @@ export function flipToGreen(session: Session, report: Report): Promise<DataMove>
 export function flipToBlue(session: Session, report: Report): Promise<DataMove> {
   const call: MoverCall = { verb: "flip", args: ["--to", "blue"], until: "flipped" };
   return report.step("the database: moving the writes back to blue", () => onGreen<DataMove>(session, call, report));
+}
+
+/** The writes alone, without traffic: for what was left in the middle. Waits for the proof. */
+export function moveData(session: Session, to: string, report: Report): Promise<DataMove> {
+  return onGreen<FlipResult>(session, { verb: "flip", args: ["--to", to] }, report);
+}
+
+const PATIENCE_MS = 5_000;
+
+/** Asked of blue's database itself, for when green does not answer. False also where this machine cannot reach it. */
+export async function blueTakesWrites(session: Session): Promise<boolean> {
+  const { blueDatabaseUrl } = session.secrets;
+  if (blueDatabaseUrl === undefined) return false;
+  const blue = new Database("blue", blueAccess(blueDatabaseUrl));
+  const late = new AbortController();
+  try {
+    const asked = readFence(blue).then((fence) => fence === "open");
+    return await Promise.race([asked, pause(PATIENCE_MS, false, { signal: late.signal })]);
+  } catch {
+    return false;
+  } finally {
+    late.abort();
+    await blue.close();
+  }
 }
 
 async function onGreen<T>(session: Session, call: MoverCall, report: Report): Promise<T> {

@@ -2,7 +2,7 @@ import { compareCounts, rowsOnlyOnGreen } from "../migration/copy/compare.ts";
 import type { Interruption } from "./abort.ts";
 import { countBothSides } from "./copy.ts";
 import { arrivalDeadline, type MoveResult, summary } from "./cutover.ts";
-import { type DataMove, dataStatus, flipToBlue } from "./data.ts";
+import { blueTakesWrites, type DataMove, dataStatus, flipToBlue } from "./data.ts";
 import { OperatorError, refusal } from "./errors.ts";
 import { flip, requireArrival } from "./flip.ts";
 import { deployedWeight, previousWeight, ROLLBACK_MESSAGE } from "./history.ts";
@@ -42,8 +42,13 @@ export async function rollback(session: Session, options: RollbackOptions, repor
   await report.step("blue is healthy", () =>
     requireHealthy(prober, "blue", session.settings.blue.address, "blue must answer before traffic goes back to it"),
   );
-  const data = session.settings.data.move === "copy" ? undefined : await dataBack(session, options, report);
-  const move = { message: `${ROLLBACK_MESSAGE}: ${to}`, deadlineSeconds: arrivalDeadline(session), interruption };
+  let data: DataMove | "unknown" | undefined;
+  const confirm = async () => {
+    if (session.settings.data.move === "replication") data = await dataBack(session, options, report);
+    return true;
+  };
+  const message = `${ROLLBACK_MESSAGE}: ${to}`;
+  const move = { message, deadlineSeconds: arrivalDeadline(session), interruption, confirm };
   const result = await flip(session, prober, to, move, report);
   requireArrival(result);
   const moved = summary(from, to, [result]);
@@ -57,7 +62,8 @@ export async function rollback(session: Session, options: RollbackOptions, repor
 }
 
 /**
- * The writes first: traffic that came back before them would meet a database that refuses it.
+ * The writes first: traffic that came back before them would meet a database that refuses it. Once the plan is known to move traffic
+ * and nothing else, so that a refused rollback leaves the writes where they are.
  * @throws OperatorError with exit 30 when green, which has the writes, does not give them back
  */
 async function dataBack(
@@ -70,12 +76,17 @@ async function dataBack(
     return await flipToBlue(session, report);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
+    if (await blueTakesWrites(session)) {
+      report.line(`green does not answer for its database (${error.message}); blue takes the writes already`);
+      return { freezeMs: 0 };
+    }
     if (!trafficOnly)
       throw refusal(
         `the writes could not be moved back to blue, and traffic was not moved: ${error.message}`,
-        `mend what it names and run it again, or --traffic-only: blue then shows what it has and refuses writes until the data is back`,
+        "mend what it names and run it again, or --traffic-only: blue then shows what it has and refuses writes until the data is back",
       );
     report.line(`the writes stay where they are (${error.message}); blue will read and not write`);
+    report.line(`once green answers again: bascule data move --to blue --stack ${session.stack.name}`);
     return "unknown";
   }
 }

@@ -58,7 +58,8 @@ export function readConfiguration(path: string): Configuration {
   };
 }
 
-function blueAccess(url: string): Access {
+/** Blue's database by its address; from elsewhere than green's server it may be out of reach. */
+export function blueAccess(url: string): Access {
   const { host, port, database, user, password, sslmode } = parseSource(url);
   // As with psql and sslmode=require: encrypted, whoever signed the certificate.
   const ssl = sslmode === "disable" ? {} : { ssl: { rejectUnauthorized: false } };

@@ -9,6 +9,7 @@ import { verify } from "../postgres/verify/verify.ts";
 import type { Configuration } from "./configuration.ts";
 import { say } from "./output.ts";
 import { type Proof, proofOf, writeProof } from "./proof.ts";
+import { hasTable } from "./synchronise.ts";
 
 /** How a flip went, and what the comparison of both sides at the moment of the freeze said. */
 export interface FlipResult {
@@ -25,6 +26,7 @@ const WATCH_MS = 10_000;
 /** Moves the writes to a side, watched over by the service; compares both sides once traffic goes on. */
 export async function moveWrites(configuration: Configuration, to: Side, who: string): Promise<FlipResult> {
   const { move, mailbox, freezeBudgetMs: budgetMs, endLongTransactions, folder } = configuration;
+  await requireCopy(configuration);
   mailbox.watch = true;
   try {
     await watched(configuration);
@@ -44,6 +46,17 @@ export async function moveWrites(configuration: Configuration, to: Side, who: st
     if (error instanceof FlipRefused || error instanceof FlipAborted) mailbox.watch = false;
     throw error;
   }
+}
+
+/** @throws FlipRefused before there is anything to move to */
+async function requireCopy({ access }: Configuration): Promise<void> {
+  const green = new Database("green", access.green);
+  try {
+    if (await hasTable(green, "copy")) return;
+  } finally {
+    await green.close();
+  }
+  throw new FlipRefused("nothing was brought to green yet: bascule sync");
 }
 
 async function watched({ access }: Configuration): Promise<void> {

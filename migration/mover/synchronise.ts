@@ -73,7 +73,8 @@ async function beginAnewWhereLost({ move, at }: Pick<Configuration, "move"> & { 
   await at.green.query(`UPDATE ${SCHEMA}.copy SET rows_ready = NULL, ended = NULL`);
 }
 
-async function hasTable(database: Database, name: string): Promise<boolean> {
+/** Whether a side has one of our own tables. */
+export async function hasTable(database: Database, name: string): Promise<boolean> {
   const row = await database.one(`SELECT (to_regclass('${SCHEMA}.${name}') IS NOT NULL)::text AS there`);
   return field(row, "there") === "true";
 }

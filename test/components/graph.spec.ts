@@ -202,7 +202,10 @@ describe("components: the graph of a single VPS", () => {
   });
 
   it("a flip changes the load balancer and nothing else", async () => {
-    const flipped = await registered({ ...validSettings, ...replicated, "bascule:traffic": '{"weight":100}' }, program("flip"));
+    const flipped = await registered(
+      { ...validSettings, ...replicated, "bascule:traffic": '{"weight":100}' },
+      program("flip"),
+    );
     const changed = flipped.filter((registration, index) => {
       const before = all[index];
       assert.equal(before?.name, registration.name);

@@ -57,8 +57,9 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
     });
 
     it("refuses to move writes before there is a copy", async () => {
-      const { code } = await pair.mover("flip --to green");
-      assert.notEqual(code, 0);
+      const { code, events } = await pair.mover("flip --to green");
+      assert.equal(code, 30);
+      assert.match(JSON.stringify(events.at(-1)), /nothing was brought to green yet: bascule sync/);
     });
 
     it("copies, and then leads clients that are connected already to blue's database", async () => {
