@@ -73,7 +73,8 @@ async function makeRoom(session: Session, discard: boolean, report: Report): Pro
         "add --discard-green-writes when they may go",
       );
   }
-  return `${MOVER} lead\n${leftoversScript(session.settings.postgres.database)}`;
+  // Without its result, which would be taken for that of the whole job.
+  return `${MOVER} lead | sed '/"event":"result"/d'\n${leftoversScript(session.settings.postgres.database)}`;
 }
 
 /** Gives the way back up. @throws OperatorError with exit 30 unless the domain was typed */
