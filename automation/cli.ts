@@ -1,76 +1,10 @@
 import { resolve } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
-import { exitOnSignals, type Interruption, trapSignals } from "./abort.ts";
-import { EXIT, type ExitCode, explain, OperatorError } from "./errors.ts";
-import type { PluginMode } from "./plugins.ts";
-import { createReport, type Report } from "./report.ts";
-import type { Session } from "./session.ts";
-
-interface CommonOptions {
-  stack: string;
-  cwd: string;
-  plugins: PluginMode;
-  json?: boolean;
-}
-
-// Each verb loads what it needs when it is asked for: the engine's SDK alone takes as long as bringing a release back may.
-const program = new Command("bascule")
-  .description("Move traffic and data between the old production (blue) and the new one (green), and back.")
-  .showHelpAfterError("(add --help for the options and an example)");
-
-function verb(name: string, summary: string, example: string, parent: Command = program): Command {
-  return parent
-    .command(name)
-    .description(summary)
-    .requiredOption("-s, --stack <name>", "the Pulumi stack to work on")
-    .option("-C, --cwd <folder>", "folder of Pulumi.yaml", ".")
-    .addOption(
-      new Option("--plugins <which>", "provider plugins of the engine")
-        .choices(["auto", "official", "stand-in"])
-        .default("auto"),
-    )
-    .option("--json", "print the result as one JSON object on stdout")
-    .addHelpText("after", `\nExample:\n  $ ${example}`);
-}
-
-/** How a verb ends when it did its work. */
-interface Outcome<T> {
-  /** For people; `--json` prints the result itself. @default indented JSON */
-  show?: (result: T) => string;
-  /** @default done */
-  code?: (result: T) => ExitCode;
-}
-
-/**
- * Opens the stack, runs one operation, prints its result, and closes what was opened, however it ends. A signal ends it at once,
- * unless it asks to be told of signals by calling `interruption`.
- */
-async function operate<T>(
-  options: CommonOptions,
-  run: (session: Session, report: Report, interruption: () => Interruption) => Promise<T>,
-  { show = (result) => JSON.stringify(result, null, 2), code = () => EXIT.done }: Outcome<T> = {},
-): Promise<void> {
-  const report = createReport(false);
-  const letGo = exitOnSignals(report.line);
-  const interruption = () => {
-    letGo();
-    return trapSignals(report.line);
-  };
-  const { openSession } = await import("./session.ts");
-  const session = await openSession({ ...options, cwd: resolve(options.cwd) }, report);
-  try {
-    const result = await run(session, report, interruption);
-    process.stdout.write(`${options.json ? JSON.stringify(result) : show(result)}\n`);
-    process.exitCode = code(result);
-  } finally {
-    session.close();
-  }
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError(`'${text}' is not a whole number above 0.`);
-  return Number(text);
-}
+import { Option } from "commander";
+import { exitOnSignals, trapSignals } from "./abort.ts";
+import { addDataVerbs } from "./data-verbs.ts";
+import { EXIT, explain, OperatorError } from "./errors.ts";
+import { createReport } from "./report.ts";
+import { type CommonOptions, operate, program, verb, wholeNumber } from "./verb.ts";
 
 verb(
   "env",
@@ -126,81 +60,7 @@ verb(
     }),
   );
 
-verb(
-  "inspect",
-  "Look at both databases before anything is touched; exit code 30 when something is in the way.",
-  "npx bascule inspect --stack prod",
-).action(async (options: CommonOptions) => {
-  const { renderInspection } = await import("../migration/postgres/inspect/render.ts");
-  return operate(options, async (session, report) => (await import("./data.ts")).inspect(session, report), {
-    show: (inspection) => renderInspection(inspection).trimEnd(),
-    code: ({ ready }) => (ready ? EXIT.done : EXIT.refused),
-  });
-});
-
-verb(
-  "sync",
-  "Bring blue's database to green and keep it current; users write all the time.",
-  "npx bascule sync --stack prod",
-)
-  .option("--discard-green-writes", "let go of rows that only green has", false)
-  .action((options: CommonOptions & { discardGreenWrites: boolean }) =>
-    operate(options, async (session, report) => (await import("./data.ts")).sync(session, options, report)),
-  );
-
-verb(
-  "verify",
-  "Compare both databases row by row, inside the databases; exit code 1 when they differ.",
-  "npx bascule verify --stack prod",
-).action((options: CommonOptions) =>
-  operate(options, async (session, report) => (await import("./data.ts")).verifyData(session, report), {
-    code: ({ equal }) => (equal ? EXIT.done : EXIT.failed),
-  }),
-);
-
-const data = program.command("data").description("The database's own move, where it moves by replication.");
-
-verb(
-  "status",
-  "Show where the writes are and how far the other side is.",
-  "npx bascule data status --stack prod",
-  data,
-).action((options: CommonOptions) =>
-  operate(options, async (session, report) => (await import("./data.ts")).dataStatus(session, report)),
-);
-
-verb(
-  "move",
-  "Move the writes alone, without traffic: for what was left in the middle.",
-  "npx bascule data move --to blue --stack prod",
-  data,
-)
-  .addOption(new Option("--to <side>", "where the writes shall go").choices(["blue", "green"]).makeOptionMandatory())
-  .action((options: CommonOptions & { to: string }) =>
-    operate(options, async (session, report) => (await import("./data.ts")).moveData(session, options.to, report)),
-  );
-
-verb(
-  "recover",
-  "Finish or undo a flip whose operator died, as the watchdog on green does by itself.",
-  "npx bascule data recover --stack prod",
-  data,
-).action((options: CommonOptions) =>
-  operate(options, async (session, report) => (await import("./data.ts")).recoverData(session, report)),
-);
-
-verb(
-  "commit",
-  "Give the way back up, for good: nothing is carried any more, and the schema may change again.",
-  "npx bascule data commit --stack prod",
-  data,
-)
-  .option("--confirm <domain>", "the domain, typed, where there is no terminal to ask")
-  .action((options: CommonOptions & { confirm?: string }) =>
-    operate(options, async (session, report) =>
-      (await import("./data.ts")).commitData(session, options.confirm, report),
-    ),
-  );
+addDataVerbs();
 
 verb(
   "adopt",

@@ -84,21 +84,31 @@ export async function commitData(
   report: Report,
 ): Promise<{ writer: string }> {
   requireReplication(session);
-  const { domain } = session.settings;
-  const said = typed ?? (await askForDomain(domain));
-  if (said !== domain)
-    throw refusal(
-      `'${said}' is not ${domain}; nothing was changed`,
-      `bascule data commit --stack ${session.stack.name} --confirm ${domain}`,
-    );
+  await requireDomain(session, typed, "data commit", "After this no rollback brings the data back.");
   return onGreen<{ writer: string }>(session, { verb: "commit" }, report);
 }
 
-function askForDomain(domain: string): Promise<string> {
-  if (!process.stdin.isTTY)
-    throw refusal("this cannot be undone, and there is no terminal to ask", `add --confirm ${domain}`);
-  const message = `After this no rollback brings the data back. Type ${domain} to go on:`;
-  return input({ message }, { output: process.stderr });
+/**
+ * For what cannot be undone.
+ * @param typed the domain, where it stood on the command line
+ * @throws OperatorError with exit 30 unless the domain was typed, here or there
+ */
+export async function requireDomain(
+  session: Session,
+  typed: string | undefined,
+  verb: string,
+  warning: string,
+): Promise<void> {
+  const { domain } = session.settings;
+  if (typed === undefined && !process.stdin.isTTY)
+    throw refusal(`${warning} There is no terminal to ask`, `add --confirm ${domain}`);
+  const message = `${warning} Type ${domain} to go on:`;
+  const said = typed ?? (await input({ message }, { output: process.stderr }));
+  if (said !== domain)
+    throw refusal(
+      `'${said}' is not ${domain}; nothing was changed`,
+      `bascule ${verb} --stack ${session.stack.name} --confirm ${domain}`,
+    );
 }
 
 /** What a move of the weight says of the data. */

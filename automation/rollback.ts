@@ -86,7 +86,10 @@ async function dataBack(
         "mend what it names and run it again, or --traffic-only: blue then shows what it has and refuses writes until the data is back",
       );
     report.line(`the writes stay where they are (${error.message}); blue will read and not write`);
-    report.line(`once green answers again: bascule data move --to blue --stack ${session.stack.name}`);
+    const stack = `--stack ${session.stack.name}`;
+    report.line(
+      `once green answers again: bascule data move --to blue ${stack}; if it never will: bascule data abandon-green ${stack}`,
+    );
     return "unknown";
   }
 }

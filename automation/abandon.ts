@@ -1,0 +1,50 @@
+import { hostname } from "node:os";
+import { blueAccess } from "../migration/mover/configuration.ts";
+import { openAlone } from "../migration/postgres/alone.ts";
+import type { Move } from "../migration/postgres/move.ts";
+import { NativePath } from "../migration/postgres/native.ts";
+import { noPooler } from "../migration/postgres/pooler.ts";
+import { dataStatus, requireDomain } from "./data.ts";
+import { OperatorError, refusal } from "./errors.ts";
+import { requireReplication } from "./mover.ts";
+import { stackOutputs } from "./outputs.ts";
+import type { Report } from "./report.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * Opens blue's database with what it has, from this machine: for a green that is gone for good with the writes. What green had taken
+ * and not yet sent is lost, and green must not come back as it was.
+ * @throws OperatorError with exit 30 unless the domain was typed, and while green answers: then nothing needs to be lost
+ */
+export async function abandonGreen(
+  session: Session,
+  typed: string | undefined,
+  report: Report,
+): Promise<{ writer: "blue" }> {
+  requireReplication(session);
+  await requireDomain(session, typed, "data abandon-green", "What green had not sent yet is lost.");
+  await refuseWhereItAnswers(session, report);
+  const { blueDatabaseUrl = "" } = session.secrets;
+  const blue = blueAccess(blueDatabaseUrl);
+  // Nobody outside green's server reaches its database; the address only names it.
+  const green = { host: (await stackOutputs(session.stack)).serverAddress, port: 5432, database: "gone", user: "gone" };
+  const paths = { blue: new NativePath("blue", blue), green: new NativePath("green", green) };
+  const move: Move = { access: { blue, green }, paths, pooler: noPooler };
+  await report.step("opening blue's database with what it has", () =>
+    openAlone(move, "blue", `the operator's bascule, process ${process.pid} on ${hostname()}`),
+  );
+  return { writer: "blue" };
+}
+
+async function refuseWhereItAnswers(session: Session, report: Report): Promise<void> {
+  try {
+    await dataStatus(session, report);
+  } catch (error) {
+    if (error instanceof OperatorError) return;
+    throw error;
+  }
+  throw refusal(
+    "green answers, so nothing needs to be lost",
+    `bascule rollback --stack ${session.stack.name}, or bascule data move --to blue --stack ${session.stack.name}`,
+  );
+}
