@@ -46,6 +46,9 @@ class Bundle(NamedTuple):
     def paths(self) -> list[str]:
         return [item.path for item in self.items()]
 
+    def sources(self) -> list[str]:
+        return [path for archive in self.archives for path in (archive.path, archive.upload) if path]
+
 
 def build(kind: Any, value: Any, where: str) -> Any:
     """JSON as a value of this type; what is unknown, missing or of another type is refused, with its place."""

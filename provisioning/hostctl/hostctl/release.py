@@ -109,14 +109,15 @@ def commit(service: str, pending: Json) -> None:
 
 
 def prune(service: str, kept: list[str]) -> None:
-    """Forgets all but the last releases, and the archives and uploads that only the forgotten ones used."""
-    paths: dict[bool, set[str]] = {True: set(), False: set()}
-    for folder in release_dir(service, "").iterdir():
-        for archive in (load(service, folder.name) or NOTHING).archives:
-            paths[folder.name in kept].update(path for path in (archive.path, archive.upload) if path)
-        if folder.name not in kept:
-            shutil.rmtree(folder, ignore_errors=True)
-    for path in paths[False] - paths[True]:
+    """Forgets all but the last releases, and the archives and uploads that no other one uses, of whatever service."""
+    gone: set[str] = set()
+    for folder in [folder for folder in release_dir(service, "").iterdir() if folder.name not in kept]:
+        gone.update((load(service, folder.name) or NOTHING).sources())
+        shutil.rmtree(folder, ignore_errors=True)
+    # Two services may run with the same Node.js.
+    for folder in state_dir("releases").glob("*/*") if gone else []:
+        gone.difference_update((load(folder.parent.name, folder.name) or NOTHING).sources())
+    for path in gone:
         if at(path).is_file():
             remove(at(path))
         shutil.rmtree(at(path), ignore_errors=True)

@@ -65,6 +65,14 @@ class Revert(Server):
         self.assertEqual(len(os.listdir(self.root / "var/lib/bascule/releases/demo")), 5)
         self.assertEqual(os.listdir(self.root / "var/lib/bascule/saved"), [])
 
+    def test_an_archive_that_another_service_needs_too_is_kept(self) -> None:
+        runtime = {"path": "/opt/runtime/1", "content": archive({"file": "1"})}
+        self.changed({"service": "other", "packages": [], "files": [], "validate": [], "units": [], "probes": [], "archives": [runtime]})
+        for number in range(6):
+            self.changed(self.demo(f"good {number}\n", archives=[] if number else [runtime]))
+        self.assertEqual(os.listdir(self.root / "opt/runtime"), ["1"])
+        self.assertEqual(self.hostctl("check")[0], 0)
+
 
 class Unfit(Server):
     def test_no_room_for_the_files(self) -> None:
