@@ -2,7 +2,7 @@ import { compareCounts, rowsOnlyOnGreen } from "../migration/copy/compare.ts";
 import type { Interruption } from "./abort.ts";
 import { countBothSides } from "./copy.ts";
 import { arrivalDeadline, type MoveResult, summary } from "./cutover.ts";
-import { blueTakesWrites, type DataMove, dataStatus, flipToBlue } from "./data.ts";
+import { blueTakesWrites, type DataMove, flipToBlue } from "./data.ts";
 import { OperatorError, refusal } from "./errors.ts";
 import { flip, requireArrival } from "./flip.ts";
 import { deployedWeight, previousWeight, ROLLBACK_MESSAGE } from "./history.ts";
@@ -72,7 +72,6 @@ async function dataBack(
   report: Report,
 ): Promise<DataMove | "unknown"> {
   try {
-    if ((await dataStatus(session, report)).writer === "blue") return { freezeMs: 0 };
     return await flipToBlue(session, report);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;

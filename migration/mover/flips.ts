@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { requireWatchdog } from "../postgres/checks.ts";
-import { Database, type Side } from "../postgres/database.ts";
+import { Database, otherSide, type Side } from "../postgres/database.ts";
 import { FlipAborted, FlipRefused, flip, type LineEvent } from "../postgres/flip.ts";
 import { takeLease } from "../postgres/lock.ts";
 import { type Recovery, recover } from "../postgres/recover.ts";
@@ -8,7 +8,7 @@ import type { Snapshots } from "../postgres/snapshots.ts";
 import { verify } from "../postgres/verify/verify.ts";
 import type { Configuration } from "./configuration.ts";
 import { say } from "./output.ts";
-import { type Proof, proofOf, writeProof } from "./proof.ts";
+import { type Proof, proofOf, readProof, writeProof } from "./proof.ts";
 import { hasTable } from "./synchronise.ts";
 
 /** How a flip went, and what the comparison of both sides at the moment of the freeze said. */
@@ -19,6 +19,9 @@ export interface FlipResult {
   lines: { line: string; ms: number }[];
   proof: Proof;
 }
+
+/** Where the writes are there already, perhaps because the flip of an operator who died was finished just now, all is well. */
+const ALREADY = /takes the writes already/;
 
 /** How long the service may take to be connected to both sides. */
 const WATCH_MS = 10_000;
@@ -44,7 +47,9 @@ export async function moveWrites(configuration: Configuration, to: Side, who: st
   } catch (error) {
     // Otherwise nobody knows how it ended, and the service sees to it.
     if (error instanceof FlipRefused || error instanceof FlipAborted) mailbox.watch = false;
-    throw error;
+    if (!(error instanceof FlipRefused && ALREADY.test(error.message))) throw error;
+    say({ event: "flipped", freezeMs: 0, to });
+    return { from: otherSide(to), to, freezeMs: 0, lines: [], proof: readProof(folder) ?? proofOf(undefined) };
   }
 }
 
