@@ -1,5 +1,4 @@
 import type { BundleCommand, BundleFile } from "../bundle.ts";
-import { scramSecret } from "../postgres/scram.ts";
 import { ini, template } from "../text.ts";
 
 /** A move of the data by replication: the application writes to blue's database first, and to this host's from some moment on. */
@@ -18,7 +17,10 @@ export const moverFolder = "/var/lib/bascule-mover";
 /** Leads to the file of the side that takes the writes. The mover turns it; no bundle does. */
 export const writerLink = `${moverFolder}/writer.ini`;
 
-/** Who may come through the pool: on a database that is not ours nobody can be asked. */
+/**
+ * Who may come through the pool: on a database that is not ours nobody can be asked. In the clear, as PgBouncer logs in with the keys of
+ * a SCRAM secret where it has one, whatever password the database's line names, and no two servers have the same keys.
+ */
 export const clientsFile = "/etc/pgbouncer/clients.txt";
 
 const writersFolder = "/etc/pgbouncer/writers";
@@ -31,7 +33,7 @@ export function writerFiles(database: string, move: PooledMove): { files: Bundle
   const green = { host: "/run/postgresql", port: 5432, database, user: role, password };
   return {
     files: [
-      { path: clientsFile, content: `"${role}" "${scramSecret(role, password)}"\n`, ...secret },
+      { path: clientsFile, content: `"${role}" "${password}"\n`, ...secret },
       { path: `${writersFolder}/blue.ini`, content: writer(database, blueTarget(blueUrl)), ...secret },
       { path: `${writersFolder}/green.ini`, content: writer(database, green), ...secret },
       {
