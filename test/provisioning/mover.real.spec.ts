@@ -17,7 +17,10 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
     before(async () => {
       pair = await startMoverPair(image, FORWARD + index);
     });
-    after(() => pair?.remove());
+    after(async () => {
+      await load?.stop();
+      await pair?.remove();
+    });
 
     const result = (events: Record<string, unknown>[]): Record<string, unknown> => {
       const last = events.at(-1);
@@ -64,6 +67,8 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
 
     it("copies, and then leads clients that are connected already to blue's database", async () => {
       const client = new pg.Client(pair.pool);
+      const broken: string[] = [];
+      client.on("error", (error) => broken.push(error.message));
       await client.connect();
       const where = async () => (await client.query("SELECT current_database() AS name")).rows[0]?.name;
       assert.equal(await where(), "shop");
@@ -75,6 +80,7 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
         { state: "current", writer: "blue", pool: "blue", fences: { blue: "open", green: "closed" } },
       );
       assert.equal(await where(), "store");
+      assert.deepEqual(broken, []);
       await client.end();
       assert.equal(await pair.onGreen("SELECT count(*) FROM note"), "500");
     });

@@ -12,10 +12,11 @@ export interface CopyProgress {
   lagBytes: number;
 }
 
+/** The tables first, by themselves (OFFSET 0): asked of every relation there is, names in schemas of others would be refused. */
 const SIZES = `SELECT coalesce(sum(pg_table_size(r.relid)), 0) AS bytes, format('%I.%I', t.schemaname, t.tablename) AS name
-  FROM pg_publication_tables t, LATERAL (SELECT p.relid FROM pg_partition_tree(format('%I.%I', t.schemaname, t.tablename)::regclass) p
+  FROM (SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1 OFFSET 0) t, LATERAL (SELECT p.relid FROM pg_partition_tree(format('%I.%I', t.schemaname, t.tablename)::regclass) p
     UNION SELECT format('%I.%I', t.schemaname, t.tablename)::regclass) r
-  WHERE t.pubname = $1 GROUP BY t.schemaname, t.tablename`;
+  GROUP BY t.schemaname, t.tablename`;
 
 const STATES = `SELECT format('%I.%I', n.nspname, c.relname) AS name, r.srsubstate IN ('r', 's', 'f') AS done,
     p.bytes_processed, p.tuples_processed
