@@ -5,7 +5,7 @@ import { moveWrites, putRight } from "./mover/flips.ts";
 import { inspectBoth } from "./mover/inspection.ts";
 import { keep } from "./mover/keeper.ts";
 import { say, sayError } from "./mover/output.ts";
-import { proofOf, writeProof } from "./mover/proof.ts";
+import { proofOf, withoutGreensOwn, writeProof } from "./mover/proof.ts";
 import { dataStatus } from "./mover/status.ts";
 import { leadToBlue, synchronise } from "./mover/synchronise.ts";
 import { Database } from "./postgres/database.ts";
@@ -41,7 +41,7 @@ const VERBS: Record<string, Verb> = {
           }),
       });
       writeProof(folder, proofOf(verification));
-      return verification;
+      return withoutGreensOwn(verification);
     }),
   flip: (configuration, who) => {
     if (values.to !== "blue" && values.to !== "green") throw new FlipRefused("--to: allowed are blue and green");

@@ -123,6 +123,15 @@ describe("what the mover keeps", () => {
     const table = { table: "orders", verdict: "different", rows, named: [], all: true } as const;
     const found = proofOf({ equal: false, tables: [table], structure: [], sequences: [], seconds: 0.12, bytes: 9 });
     assert.deepEqual(found.differences, ["orders: different, 3 rows on blue and 2 on green"]);
+    const own = [
+      { kind: "extension", name: "pg_trgm", blue: undefined, green: "" },
+      { kind: "function", name: "pgbouncer.secret_of(wanted text)", blue: undefined, green: "x" },
+    ];
+    const lacking = { kind: "index", name: "public.orders_at", blue: "CREATE INDEX ...", green: undefined };
+    const same = { ...table, verdict: "equal" } as const;
+    const whole = { equal: false, tables: [same], sequences: [], seconds: 0.1, bytes: 9 };
+    assert.equal(proofOf({ ...whole, structure: own }).equal, true);
+    assert.equal(proofOf({ ...whole, structure: [...own, lacking] }).equal, false);
     writeProof(folder, found);
     assert.deepEqual(readProof(folder), found);
   });
