@@ -163,7 +163,7 @@ export class SingleVps extends pulumi.ComponentResource {
     );
     const { access, firewall, network } = settings;
     const spared = [...access.adminCidrs, network.cidr, ...firewall.proxyCidrs];
-    const fail2ban = new HostService(
+    new HostService(
       `${name}-fail2ban`,
       { server, service: "fail2ban", bundle: renderFail2ban({ image, spared, nginx: true }) },
       // Its turn at the server comes after the cache's.
@@ -177,22 +177,6 @@ export class SingleVps extends pulumi.ComponentResource {
       // It asks the database for its clients' secrets, so that must be there.
       { parent: this, dependsOn: [postgres] },
     );
-    if (blueDatabaseUrl !== undefined)
-      new Mover(
-        `${name}-mover`,
-        {
-          server,
-          image,
-          node: release.node,
-          database,
-          role,
-          password: postgres.password,
-          blueDatabaseUrl,
-          data: settings.data,
-        },
-        // Beside the application, in the turn of what came before it there.
-        { parent: this, dependsOn: [pgbouncer, release, fail2ban] },
-      );
     const app = new App(
       `${name}-app`,
       {
@@ -208,6 +192,22 @@ export class SingleVps extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [postgres, pgbouncer, redis] },
     );
+    if (blueDatabaseUrl !== undefined)
+      new Mover(
+        `${name}-mover`,
+        {
+          server,
+          image,
+          node: release.node,
+          database,
+          role,
+          password: postgres.password,
+          blueDatabaseUrl,
+          data: settings.data,
+        },
+        // Both unpack the same Node.js; one at a time.
+        { parent: this, dependsOn: [pgbouncer, release, app] },
+      );
     const { varnish, nginx } = settings;
     // A server that never had the cache is not asked to remove it.
     const cache =

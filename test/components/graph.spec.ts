@@ -121,7 +121,7 @@ describe("components: the graph of a single VPS", () => {
     waits("green-base", "green-hostctl-apply");
     for (const name of ["green-postgres", "green-redis", "green-nginx"]) waits(name, "green-base-apply");
     waits("green-pgbouncer", "green-postgres-service-apply");
-    waits("green-mover", "green-pgbouncer-service-apply", "green-release-node");
+    waits("green-mover", "green-pgbouncer-service-apply", "green-app-service-apply");
     waits("green-app", "green-pgbouncer-service-apply", "green-redis-service-apply", "green-postgres-grant-role");
     waits("green-nginx-service", "green-app-service-apply", "green-nginx-certificate-apply");
     waits("traffic", "green-nginx-service-apply", "dns-green");
