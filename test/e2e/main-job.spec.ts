@@ -74,7 +74,7 @@ describe("the main job", function () {
     });
 
     it("leaves the writes on green and blue current", async () => {
-      const { state, writer, pool, fences } = JSON.parse(must(await world.bascule("data", "status", "--json")).stdout);
+      const { state, writer, pool, fences } = JSON.parse(must(await world.bascule("data status", "--json")).stdout);
       assert.deepEqual(
         { state, writer, pool, fences },
         { state: "current", writer: "green", pool: "green", fences: { blue: "closed", green: "open" } },
@@ -90,7 +90,7 @@ describe("the main job", function () {
     });
 
     it("to give the way back up without the domain typed", async () => {
-      const { code, stderr } = await world.bascule("data", "commit", "--confirm", "example.org");
+      const { code, stderr } = await world.bascule("data commit", "--confirm", "example.org");
       assert.equal(code, 30);
       assert.match(stderr, /'example.org' is not shop.girlycrea.test; nothing was changed/);
     });
@@ -129,7 +129,7 @@ describe("the main job", function () {
       assert.equal(code, 30);
       assert.match(stderr, /would replace urn:pulumi:local::bascule::\S+\$hcloud:index\/server:Server::green-server/);
       assert.equal(world.weight(), 100);
-      assert.equal(JSON.parse(must(await world.bascule("data", "status", "--json")).stdout).writer, "green");
+      assert.equal(JSON.parse(must(await world.bascule("data status", "--json")).stdout).writer, "green");
     });
 
     it("a wrong API token, before anything changes", async () => {

@@ -22,12 +22,10 @@ export class World {
     return run(process.execPath, [join(ROOT, "examples/girlycrea", `${script}.ts`), ...where, ...args], this.env);
   }
 
+  /** @param verb one word or two: `data status` */
   bascule(verb: string, ...args: string[]): Promise<Outcome> {
-    return run(
-      process.execPath,
-      [join(ROOT, "automation/bin.mjs"), verb, "--stack", STACK, "--cwd", this.project, ...args],
-      this.env,
-    );
+    const where = ["--stack", STACK, "--cwd", this.project];
+    return run(process.execPath, [join(ROOT, "automation/bin.mjs"), ...verb.split(" "), ...where, ...args], this.env);
   }
 
   /** Plain `pulumi` after `eval "$(npx bascule env --stack local)"`. */
