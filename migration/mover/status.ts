@@ -38,7 +38,7 @@ export async function dataStatus(configuration: Configuration): Promise<DataStat
     const nothing = { lag: null, slot: null, flips: [], fences: { blue: "open", green: "open" } as const };
     const common = { pool: pointedWriter(folder), roundTripMs, proof: readProof(folder) };
     if (field(begun, "ready") !== "true" || field(await at.blue.one(COPIED), "ready") !== "true")
-      return { state: begun.begun === "true" ? "copying" : "none", writer: common.pool, ...nothing, ...common };
+      return { state: begun.begun === "true" ? "copying" : "none", writer: "blue", ...nothing, ...common };
     return { ...(await ofMove(configuration, at)), ...common };
   } finally {
     await Promise.all([at.blue.close(), at.green.close()]);
