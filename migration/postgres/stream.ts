@@ -110,10 +110,26 @@ export async function createSubscription(
     ...(originNone ? ["origin = none"] : []),
   ];
   await answered(at, ANSWER_MS, () =>
-    at.query(
-      `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(connectionText(access))} PUBLICATION ${name} WITH (${options.join(", ")})`,
-    ),
+    at.transaction(async () => {
+      await keepOutOfLog(at);
+      await at.query(
+        `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(connectionText(access))} PUBLICATION ${name} WITH (${options.join(", ")})`,
+      );
+    }),
   );
+}
+
+/**
+ * The rest of this transaction is not written to the server's log, not even what fails or is slow: it has a password in it. Only a
+ * superuser may ask for that, which the one who subscribes is on a server of ours.
+ */
+async function keepOutOfLog(at: Database): Promise<void> {
+  if ((await at.one("SELECT current_setting('is_superuser') AS superuser")).superuser !== "on") return;
+  await at.query("SET LOCAL log_statement = 'none'");
+  await at.query("SET LOCAL log_min_duration_statement = -1");
+  await at.query("SET LOCAL log_min_duration_sample = -1");
+  await at.query("SET LOCAL log_transaction_sample_rate = 0");
+  await at.query("SET LOCAL log_min_error_statement = 'panic'");
 }
 
 /** Takes the slot on the other side along; where that side cannot be reached, it leaves the slot behind. */

@@ -262,8 +262,9 @@ describe("the shop on Debian 12, with Node 18, PgBouncer, Redis and nginx", func
     server.run("kill -TERM $(cat /run/shop-3001.pid)");
     await sleep(300);
     assert.equal(await half.finish(), 201);
-    await sleep(500);
-    assert.match(server.run("tail -1 /var/log/shop-3001.log"), /"msg":"stopped"/);
+    const last = () => server.run("tail -1 /var/log/shop-3001.log");
+    for (let tries = 0; tries < 50 && !/"msg":"stopped"/.test(last()); tries += 1) await sleep(100);
+    assert.match(last(), /"msg":"stopped"/);
   });
 
   /** A request whose second half comes later: it is under way for as long as the test wants. */
