@@ -19,29 +19,44 @@ export interface Lane {
   env?: Record<string, string>;
 }
 
+/** Runs one set of lanes after the other; those without a file are left out. @throws Error when there is no file at all */
+export async function runStages(stages: Lane[][], mocha: string, cwd: string): Promise<Outcome> {
+  const wanted = stages
+    .map((lanes) => lanes.filter(({ files }) => files.length > 0))
+    .filter(({ length }) => length > 0);
+  if (wanted.length === 0)
+    throw new Error("no test file has such a name; npm test -- test/settings runs those of one folder");
+  const outcomes: Outcome[] = [];
+  for (const lanes of wanted) outcomes.push(await runLanes(lanes, mocha, cwd));
+  return sumOf(outcomes);
+}
+
 /**
  * Runs Mocha once per lane, side by side: servers spend much of their time waiting, and a second core would wait with them. The
  * first lane is shown as it goes; what the others print follows whole, so that no line of one stands between lines of another.
  * The failures of all lanes are left to the caller, for the end: nobody reads back through a thousand lines.
  */
-export async function runLanes(lanes: Lane[], mocha: string, cwd: string): Promise<Outcome> {
-  const [first, ...others] = lanes.filter(({ files }) => files.length > 0);
-  if (first === undefined)
-    throw new Error("no test file has such a name; npm test -- test/settings runs those of one folder");
-  const held = others.map(() => [] as string[]);
-  const running = others.map((lane, index) => runLane(lane, mocha, cwd, (line) => held[index]?.push(line)));
-  const outcomes = [await runLane(first, mocha, cwd, (line) => console.log(line))];
+async function runLanes(lanes: Lane[], mocha: string, cwd: string): Promise<Outcome> {
+  const held = lanes.map(() => [] as string[]);
+  const running = lanes.map((lane, index) =>
+    runLane(lane, mocha, cwd, (line) => (index === 0 ? console.log(line) : held[index]?.push(line))),
+  );
+  const outcomes: Outcome[] = [];
   for (const [index, lane] of running.entries()) {
     outcomes.push(await lane);
     for (const line of held[index] ?? []) console.log(line);
   }
-  return outcomes.reduce((sum, lane) => ({
-    passed: sum.passed + lane.passed,
-    failed: sum.failed + lane.failed,
-    skipped: sum.skipped + lane.skipped,
-    code: Math.max(sum.code, lane.code),
-    failures: [...sum.failures, ...lane.failures],
-  }));
+  return sumOf(outcomes);
+}
+
+function sumOf(outcomes: Outcome[]): Outcome {
+  return {
+    passed: outcomes.reduce((sum, { passed }) => sum + passed, 0),
+    failed: outcomes.reduce((sum, { failed }) => sum + failed, 0),
+    skipped: outcomes.reduce((sum, { skipped }) => sum + skipped, 0),
+    code: Math.max(0, ...outcomes.map(({ code }) => code)),
+    failures: outcomes.flatMap(({ failures }) => failures),
+  };
 }
 
 async function runLane(

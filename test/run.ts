@@ -4,7 +4,7 @@ import { ensurePooler, ensureRedis } from "../tools/clients.ts";
 import { ensureContainers } from "../tools/containers.ts";
 import { ensureEngine } from "../tools/engine.ts";
 import { ensureImages } from "../tools/images.ts";
-import { runLanes } from "./lanes.ts";
+import { runStages } from "./lanes.ts";
 import { removeLeftovers } from "./support/leftovers.ts";
 
 /*
@@ -28,18 +28,20 @@ try {
   await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
   await removeLeftovers(say);
   const mocha = join(root, "node_modules/mocha/bin/mocha.js");
-  // Servers that are converged need nothing of the local cloud's own instances, nor do the databases of a move: both are tested
-  // beside everything else, in two lanes, as they wait for packages, systemd and disks much of the time.
+  // The whole journey comes first and alone: its users count every request that is slow, also when tests beside it are the reason.
+  const journeys = specs.filter((file) => file.startsWith("test/e2e"));
+  // Servers that are converged need nothing of the local cloud's own instances: they are tested beside everything else, in two
+  // lanes, as they wait for packages and systemd much of the time.
   const onServers = specs.filter((file) => file.startsWith("test/provisioning") && file.includes(".real."));
-  const ofMoves = specs.filter((file) => file.startsWith("test/migration"));
-  const others = specs.filter((file) => !onServers.includes(file) && !ofMoves.includes(file));
-  const everySecond = (first: number) => onServers.filter((_, index) => index % 2 === first);
+  const others = specs.filter((file) => !onServers.includes(file) && !journeys.includes(file));
+  // 0, 3, 4, 7, ... and 1, 2, 5, 6, ...: neighbours by name are alike, and each lane gets its share of them.
+  const half = (first: boolean) => onServers.filter((_, index) => [0, 3].includes(index % 4) === first);
   const lanes = [
     { files: others },
-    { files: everySecond(0), env: { BASCULE_TEST_SLOT: "13" } },
-    { files: [...everySecond(1), ...ofMoves], env: { BASCULE_TEST_SLOT: "12" } },
+    { files: half(true), env: { BASCULE_TEST_SLOT: "13" } },
+    { files: half(false), env: { BASCULE_TEST_SLOT: "12" } },
   ];
-  const { passed, failed, skipped, code, failures } = await runLanes(lanes, mocha, root);
+  const { passed, failed, skipped, code, failures } = await runStages([[{ files: journeys }], lanes], mocha, root);
   for (const line of failures) console.log(line);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   process.exitCode = failed > 0 ? Math.max(code, 1) : code;
@@ -49,9 +51,8 @@ try {
   process.exitCode = 1;
 }
 
-/** Pure tests answer in seconds, so they come before those with servers, and the whole journey comes last. */
+/** Pure tests answer in seconds, so they come before those with servers. */
 function slowLast(a: string, b: string): number {
-  const weight = (file: string) =>
-    file.startsWith("test/e2e") ? 3 : file.includes(".real.") ? 2 : file.includes(".engine.") ? 1 : 0;
+  const weight = (file: string) => (file.includes(".real.") ? 2 : file.includes(".engine.") ? 1 : 0);
   return weight(a) - weight(b) || a.localeCompare(b);
 }
