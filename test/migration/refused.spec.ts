@@ -189,8 +189,9 @@ describe("a flip that does not come to its end", function () {
   });
 
   it("shows the pooler's clients no error but what was refused while both sides were closed", () => {
+    // Two open sides are closed without a pause of the pooler: who was at work then may also lose a deadlock against the fence.
     deepStrictEqual(
-      pair.shoppers.outcomes.errors.filter((error) => !error.includes("is fenced")),
+      pair.shoppers.outcomes.errors.filter((error) => !/is fenced|deadlock detected/.test(error)),
       [],
     );
   });
