@@ -263,8 +263,12 @@ describe("the shop on Debian 12, with Node 18, PgBouncer, Redis and nginx", func
     await sleep(300);
     assert.equal(await half.finish(), 201);
     const last = () => server.run("tail -1 /var/log/shop-3001.log");
-    for (let tries = 0; tries < 50 && !/"msg":"stopped"/.test(last()); tries += 1) await sleep(100);
-    assert.match(last(), /"msg":"stopped"/);
+    for (let tries = 0; tries < 150 && !/"msg":"stopped"/.test(last()); tries += 1) await sleep(100);
+    assert.match(
+      last(),
+      /"msg":"stopped"/,
+      server.run("tail -4 /var/log/shop-3001.log; cat /run/shop-3001.pid; pgrep -af node"),
+    );
   });
 
   /** A request whose second half comes later: it is under way for as long as the test wants. */
