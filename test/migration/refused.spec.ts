@@ -162,6 +162,7 @@ describe("a flip that does not come to its end", function () {
   });
 
   it("closes both sides and stays so when both were open, until a person has said which is right", async () => {
+    deepStrictEqual(pair.shoppers.outcomes.errors, [], "nobody has met an error up to here");
     const writer = await pair.writer();
     const closed = pair[otherSide(writer)];
     await closed.query("SET bascule.operator = 'on'");
@@ -189,7 +190,8 @@ describe("a flip that does not come to its end", function () {
   });
 
   it("shows the pooler's clients no error but what was refused while both sides were closed", () => {
-    // Two open sides are closed without a pause of the pooler: who was at work then may also lose a deadlock against the fence.
+    // Two open sides are closed at once, without a pause that a long transaction could draw out: who is at work then may lose a
+    // deadlock against the fence.
     deepStrictEqual(
       pair.shoppers.outcomes.errors.filter((error) => !/is fenced|deadlock detected/.test(error)),
       [],

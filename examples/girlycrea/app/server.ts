@@ -1,3 +1,5 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
 import { buildApplication } from "./application.ts";
 import { readConfig } from "./config.ts";
 import { openDatabase } from "./database.ts";
@@ -22,6 +24,7 @@ async function main(): Promise<void> {
     metrics: createMetrics({ side: config.side, release: config.release }),
   };
   const app = buildApplication(shop, config.logLevel);
+  const unused = unusedConnections(app.server);
   const stopping = new AbortController();
   void ensureTablesEventually(shop.database, stopping.signal, warn("the shop's tables are not there yet"));
 
@@ -31,7 +34,10 @@ async function main(): Promise<void> {
     app.log.info({ signal }, "draining");
     setTimeout(() => process.exit(1), DRAIN_MILLISECONDS).unref();
     // Node 18 leaves open connections alone when a server closes; each would keep the process until it times out.
-    const sweep = setInterval(() => app.server.closeIdleConnections(), 100);
+    const sweep = setInterval(() => {
+      app.server.closeIdleConnections();
+      for (const socket of unused) if (socket.bytesRead === 0) socket.destroy();
+    }, 100);
     await app.close();
     clearInterval(sweep);
     await shop.database.close();
@@ -42,6 +48,17 @@ async function main(): Promise<void> {
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
   await app.listen({ port: config.port, host: config.host });
+}
+
+/** Connections without a request so far: to Node they are not idle, and a server that closes waits a minute for them. */
+function unusedConnections(server: Server): Set<Socket> {
+  const unused = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  server.on("request", ({ socket }) => unused.delete(socket));
+  return unused;
 }
 
 main().catch((error: unknown) => {
