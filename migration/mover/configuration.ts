@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { parseSource } from "../copy/source.ts";
 import { PushPath } from "../postgres/applier/path.ts";
-import type { Access, Side } from "../postgres/database.ts";
+import type { Access } from "../postgres/database.ts";
 import type { Move } from "../postgres/move.ts";
 import { NativePath } from "../postgres/native.ts";
 import { PgBouncer } from "../postgres/pooler.ts";
+import type { Side } from "../side.ts";
 import { KeptApplier } from "./kept-applier.ts";
 import { Mailbox } from "./mailbox.ts";
 import { pointWriter } from "./writer-link.ts";

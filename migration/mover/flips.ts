@@ -1,11 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { requireWatchdog } from "../postgres/checks.ts";
-import { Database, otherSide, type Side } from "../postgres/database.ts";
+import { Database } from "../postgres/database.ts";
 import { FlipAborted, FlipRefused, flip, type LineEvent } from "../postgres/flip.ts";
 import { takeLease } from "../postgres/lock.ts";
 import { type Recovery, recover } from "../postgres/recover.ts";
 import type { Snapshots } from "../postgres/snapshots.ts";
 import { verify } from "../postgres/verify/verify.ts";
+import { otherSide, type Side } from "../side.ts";
 import type { Configuration } from "./configuration.ts";
 import { say } from "./output.ts";
 import { type Proof, proofOf, readProof, writeProof } from "./proof.ts";

@@ -1,6 +1,6 @@
+import type { Finding, Inspection } from "../inspection.ts";
 import { Database } from "../postgres/database.ts";
-import type { Finding } from "../postgres/inspect/finding.ts";
-import { type Inspection, inspect } from "../postgres/inspect/inspect.ts";
+import { inspect } from "../postgres/inspect/inspect.ts";
 import type { Configuration } from "./configuration.ts";
 
 /** Looks at both databases, with what is known here besides: who owns everything on green. */

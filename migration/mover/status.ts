@@ -1,8 +1,9 @@
-import { Database, field, otherSide, type Row, type Side } from "../postgres/database.ts";
+import { Database, field, type Row } from "../postgres/database.ts";
 import { type FenceState, readFence } from "../postgres/fence.ts";
 import { SCHEMA, streamName } from "../postgres/names.ts";
 import type { Sessions } from "../postgres/path.ts";
 import { lastSwitch, openFlip } from "../postgres/records.ts";
+import { otherSide, type Side } from "../side.ts";
 import type { Configuration } from "./configuration.ts";
 import { type Proof, readProof } from "./proof.ts";
 import { pointedWriter } from "./writer-link.ts";

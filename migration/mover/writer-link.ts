@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Side } from "../postgres/database.ts";
+import type { Side } from "../side.ts";
 
 const WRITERS = "/etc/pgbouncer/writers";
 

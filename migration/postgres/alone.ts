@@ -1,5 +1,6 @@
+import { otherSide, type Side } from "../side.ts";
 import { readCatalog } from "./catalog.ts";
-import { Database, field, otherSide, type Side } from "./database.ts";
+import { Database, field } from "./database.ts";
 import { unfence } from "./fence.ts";
 import { lockAlone } from "./lock.ts";
 import { LOCK_TIMEOUT_MS, type Move } from "./move.ts";

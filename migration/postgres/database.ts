@@ -1,12 +1,6 @@
 import pg from "pg";
+import type { Side } from "../side.ts";
 import { errorCode } from "./errors.ts";
-
-/** Which of the two databases of a move: where production was, and what this program built. */
-export type Side = "blue" | "green";
-
-export function otherSide(side: Side): Side {
-  return side === "blue" ? "green" : "blue";
-}
 
 /** Every value as PostgreSQL wrote it: a number, a date or a float that went through JavaScript could come out as another. */
 export type Row = Record<string, string | null>;

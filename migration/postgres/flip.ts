@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { otherSide, type Side } from "./database.ts";
+import { otherSide, type Side } from "../side.ts";
 import { readFence } from "./fence.ts";
 import { COMMIT_POINT, type Flip, FREEZE, LINES, type Line, RESUMED } from "./lines.ts";
 import { type Lease, takeLease } from "./lock.ts";

@@ -1,3 +1,4 @@
+import type { Side } from "../side.ts";
 import type { Catalog } from "./catalog.ts";
 import {
   publicationDiffers,
@@ -7,7 +8,6 @@ import {
   requireSameShape,
   requireWatchdog,
 } from "./checks.ts";
-import type { Side } from "./database.ts";
 import { fence, readFence, requireFences, unfence } from "./fence.ts";
 import { type Lease, requireEpoch } from "./lock.ts";
 import { awaitMarker, fenceToken, type Marker, writeMarker } from "./marker.ts";

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type Access, Database, field, type Side } from "./database.ts";
+import type { Side } from "../side.ts";
+import { type Access, Database, field } from "./database.ts";
 import { SCHEMA } from "./names.ts";
 import type { Sessions } from "./path.ts";
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { field, otherSide } from "./database.ts";
+import { otherSide } from "../side.ts";
+import { field } from "./database.ts";
 import { SCHEMA } from "./names.ts";
 import type { Path, Sessions } from "./path.ts";
 

@@ -1,5 +1,6 @@
+import { otherSide, type Side } from "../side.ts";
 import { readCatalog, requireIdentities } from "./catalog.ts";
-import { type Access, Database, otherSide, type Side } from "./database.ts";
+import { type Access, Database } from "./database.ts";
 import { fence, installFence, readFence } from "./fence.ts";
 import { installGuard, removeGuard } from "./guard.ts";
 import { type Lease, takeLease } from "./lock.ts";

@@ -1,4 +1,4 @@
-import type { Side } from "./database.ts";
+import type { Side } from "../side.ts";
 
 /** The schema that holds what a move needs in either database: fence, marker, progress, journal. */
 export const SCHEMA = "bascule";

@@ -1,4 +1,5 @@
-import { type Access, field, otherSide, type Side } from "./database.ts";
+import { otherSide, type Side } from "../side.ts";
+import { type Access, field } from "./database.ts";
 import type { Path, Sessions } from "./path.ts";
 import {
   createSubscription,

@@ -1,4 +1,5 @@
-import type { Database, Side } from "./database.ts";
+import type { Side } from "../side.ts";
+import type { Database } from "./database.ts";
 
 /** A session at each side; the work of one operator goes through one pair of them. */
 export type Sessions = Readonly<Record<Side, Database>>;

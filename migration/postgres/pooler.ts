@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
-import type { Access, Side } from "./database.ts";
+import type { Side } from "../side.ts";
+import type { Access } from "./database.ts";
 
 /** What stands between the application and the two databases, and can hold its statements for a moment. Calls may be repeated. */
 export interface Pooler {

@@ -1,4 +1,5 @@
-import { type Database, field, type Side } from "./database.ts";
+import type { Side } from "../side.ts";
+import { type Database, field } from "./database.ts";
 import { SCHEMA } from "./names.ts";
 import type { Sessions } from "./path.ts";
 

@@ -1,5 +1,5 @@
+import { otherSide, type Side } from "../side.ts";
 import { readCatalog } from "./catalog.ts";
-import { otherSide, type Side } from "./database.ts";
 import { type FenceState, fence, readFence, unfence } from "./fence.ts";
 import type { Lease } from "./lock.ts";
 import { arrived, fenceArrived, fenceToken } from "./marker.ts";

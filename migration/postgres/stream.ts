@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { Side } from "../side.ts";
 import { type Catalog, published } from "./catalog.ts";
-import { type Access, type Database, field, type Side } from "./database.ts";
+import { type Access, type Database, field } from "./database.ts";
 import { literal, SCHEMA, streamName } from "./names.ts";
 
 /** A slot waits for every writing transaction of its server; longer than this nobody should wait with writes held. */

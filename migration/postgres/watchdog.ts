@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { Database, type Side } from "./database.ts";
+import type { Side } from "../side.ts";
+import { Database } from "./database.ts";
 import { isHeld, takeLease } from "./lock.ts";
 import type { Move } from "./move.ts";
 import { WATCHDOG } from "./names.ts";

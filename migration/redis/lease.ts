@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import type { Side } from "../side.ts";
 import { OWN_PREFIX } from "./policy.ts";
 import { text } from "./reply.ts";
-import { type Access, CLIENT_NAME, Server, type Side } from "./server.ts";
+import { type Access, CLIENT_NAME, Server } from "./server.ts";
 
 const KEY = `${OWN_PREFIX}operator`;
 const LEASE_MS = 15_000;

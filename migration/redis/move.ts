@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import { otherSide, type Side } from "../side.ts";
 import { Carrier } from "./carry.ts";
 import { AclFence, type Fence } from "./fence.ts";
 import { Follower, type Progress } from "./follower.ts";
@@ -9,7 +10,7 @@ import { switchBack, switchOn } from "./notify.ts";
 import type { Policies } from "./policy.ts";
 import { findForeignKeys, RECORD, readRecord } from "./records.ts";
 import { showKey } from "./reply.ts";
-import type { Access, Server, Side } from "./server.ts";
+import type { Access, Server } from "./server.ts";
 import { Tracker } from "./tracker.ts";
 
 /** Two servers between which the keys move. */
@@ -52,8 +53,6 @@ export interface SessionOptions {
 }
 
 const IDLE_MS = 10;
-
-export const otherSide = (side: Side): Side => (side === "blue" ? "green" : "blue");
 
 /**
  * Takes a move up: a new one, one that goes on, or one whose operator died, which is brought to one open side first.

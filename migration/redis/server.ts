@@ -1,8 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Redis, type RedisOptions } from "ioredis";
-import type { Side } from "../postgres/database.ts";
-
-export type { Side };
+import type { Side } from "../side.ts";
 
 /** Where a server is and who asks. */
 export interface Access {

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { Side } from "../side.ts";
 import { compare } from "./compare.ts";
 import { stillThere } from "./fence.ts";
 import { followerOf, note, type Session } from "./move.ts";
 import { keptPromises, type Proof } from "./promise.ts";
 import { RECORD, readRecord } from "./records.ts";
 import { showKey } from "./reply.ts";
-import type { Side } from "./server.ts";
 
 export interface SwitchOptions {
   to: Side;

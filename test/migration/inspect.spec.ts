@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import type { Inspection } from "../../migration/inspection.ts";
 import { Database } from "../../migration/postgres/database.ts";
-import { type Inspection, inspect } from "../../migration/postgres/inspect/inspect.ts";
+import { inspect } from "../../migration/postgres/inspect/inspect.ts";
 import { renderInspection } from "../../migration/postgres/inspect/render.ts";
 import { type Cluster, freePort, startCluster } from "./support/cluster.ts";
 import { type Pair, startPair } from "./support/databases.ts";

@@ -1,13 +1,14 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import { Database, otherSide } from "../../migration/postgres/database.ts";
+import { Database } from "../../migration/postgres/database.ts";
 import { readFence } from "../../migration/postgres/fence.ts";
 import { FlipAborted, FlipRefused, flip } from "../../migration/postgres/flip.ts";
 import { COMMIT_POINT, LINES, type Line } from "../../migration/postgres/lines.ts";
 import { takeLease } from "../../migration/postgres/lock.ts";
 import { commitMove, prepareMove } from "../../migration/postgres/move.ts";
 import { recover, SplitBrain, settleSplit } from "../../migration/postgres/recover.ts";
+import { otherSide } from "../../migration/side.ts";
 import { type Network, startNetwork } from "./support/network.ts";
 import { startOperator } from "./support/processes.ts";
 import { type LivePair, settled, startLivePair } from "./support/run.ts";

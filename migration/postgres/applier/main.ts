@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type Access, Database, type Side } from "../database.ts";
+import type { Side } from "../../side.ts";
+import { type Access, Database } from "../database.ts";
 import { streamFrom } from "./path.ts";
 import { runApplier } from "./service.ts";
 

@@ -1,4 +1,4 @@
-import { otherSide, type Side } from "../database.ts";
+import { otherSide, type Side } from "../../side.ts";
 import { streamName } from "../names.ts";
 import type { Path, Sessions } from "../path.ts";
 import { dropSlot, slotHolds, slotTrouble } from "../stream.ts";

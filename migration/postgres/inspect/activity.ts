@@ -1,5 +1,5 @@
 import { identifier, literal } from "../names.ts";
-import { type Check, question } from "./finding.ts";
+import { type Check, question } from "./check.ts";
 
 const LONG_SECONDS = 60;
 

@@ -1,4 +1,4 @@
-import type { Inspection } from "./inspect.ts";
+import type { Inspection } from "../../inspection.ts";
 
 const MARKS = { blocks: "BLOCKS", setting: "SETTING", carried: "carried", info: "info" } as const;
 

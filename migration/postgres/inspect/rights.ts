@@ -1,7 +1,8 @@
+import type { Finding } from "../../inspection.ts";
 import type { Database } from "../database.ts";
 import { errorCode } from "../errors.ts";
 import { UNHURRIED } from "../session.ts";
-import type { Check, Finding } from "./finding.ts";
+import type { Check } from "./check.ts";
 
 type Found = Omit<Finding, "id">;
 

@@ -1,5 +1,7 @@
-import type { Database, Side } from "../database.ts";
-import { type Check, type Finding, question } from "./finding.ts";
+import type { Finding } from "../../inspection.ts";
+import type { Side } from "../../side.ts";
+import type { Database } from "../database.ts";
+import { type Check, question } from "./check.ts";
 import { formatBytes } from "./format.ts";
 
 /** Tables that are copied at a time, each with a slot of its own while it is. */

@@ -1,6 +1,6 @@
 import { identifier, SCHEMA } from "../names.ts";
 import { ofApplication } from "../scope.ts";
-import { type Check, question } from "./finding.ts";
+import { type Check, question } from "./check.ts";
 
 const RELATION = "format('%I.%I', n.nspname, c.relname)";
 const RELATIONS = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND ${ofApplication("c.oid", "pg_class", "n")}`;

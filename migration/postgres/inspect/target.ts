@@ -1,7 +1,9 @@
-import type { Database, Side } from "../database.ts";
+import type { Finding } from "../../inspection.ts";
+import type { Side } from "../../side.ts";
+import type { Database } from "../database.ts";
 import { identifier, SCHEMA } from "../names.ts";
 import { ofApplication } from "../scope.ts";
-import type { Check, Finding } from "./finding.ts";
+import type { Check } from "./check.ts";
 
 type Found = Omit<Finding, "id">;
 

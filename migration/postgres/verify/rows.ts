@@ -1,4 +1,5 @@
-import type { Database, Side } from "../database.ts";
+import type { Side } from "../../side.ts";
+import type { Database } from "../database.ts";
 import { type Layout, rowsOf } from "./digest.ts";
 import type { ComparedTable } from "./tables.ts";
 

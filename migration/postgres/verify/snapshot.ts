@@ -1,4 +1,5 @@
-import type { Database, Side } from "../database.ts";
+import type { Side } from "../../side.ts";
+import type { Database } from "../database.ts";
 import { literal } from "../names.ts";
 import type { Sessions } from "../path.ts";
 import { CANONICAL, UNHURRIED } from "../session.ts";

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Database, Side } from "../database.ts";
+import type { Side } from "../../side.ts";
+import type { Database } from "../database.ts";
 import type { Sessions } from "../path.ts";
 import { bucketsFor, type Digest, differingBuckets, digestPart, type Part, partsOf, probeHash } from "./digest.ts";
 import { type NamedRows, nameRows } from "./rows.ts";

@@ -1,9 +1,7 @@
-import type { Finding } from "../../postgres/inspect/finding.ts";
+import type { Check as CheckOf } from "../../inspection.ts";
 import type { Policies } from "../policy.ts";
 import { infoFields } from "../reply.ts";
-import type { Server, Side } from "../server.ts";
-
-export type Found = Omit<Finding, "id">;
+import type { Server } from "../server.ts";
 
 /** What all checks work with. What they write begins with `bascule:` and is taken away again. */
 export interface Inspected {
@@ -12,11 +10,7 @@ export interface Inspected {
   policies: Policies;
 }
 
-export interface Check {
-  id: string;
-  side: Side | "both";
-  run(at: Inspected): Promise<Found[]>;
-}
+export type Check = CheckOf<Inspected>;
 
 /** Fields of a section of INFO; an empty section gives none, as managed servers leave some out. */
 export async function info(server: Server, section: string): Promise<Map<string, string>> {

@@ -1,3 +1,4 @@
+import type { Found } from "../../inspection.ts";
 import { formatBytes } from "../../postgres/inspect/format.ts";
 import { isOwn, type Rule } from "../policy.ts";
 import { findForeignKeys } from "../records.ts";
@@ -5,7 +6,7 @@ import { showKey, text } from "../reply.ts";
 import { scan } from "../scan.ts";
 import type { Question, Server } from "../server.ts";
 import { COPIED_TYPES } from "../typewise.ts";
-import { type Check, type Found, type Inspected, info } from "./check.ts";
+import { type Check, type Inspected, info } from "./check.ts";
 import { readsPayloads } from "./payload.ts";
 
 /** How many keys are named where many are wrong. */

@@ -1,7 +1,8 @@
+import type { Found } from "../../inspection.ts";
 import { WORK_PREFIX } from "../carry.ts";
 import type { Question, Server } from "../server.ts";
 import { Tracker } from "../tracker.ts";
-import type { Check, Found, Inspected } from "./check.ts";
+import type { Check, Inspected } from "./check.ts";
 
 const PROBE = `${WORK_PREFIX}probe`;
 const NOTICE_MS = 1_000;

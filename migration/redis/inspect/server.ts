@@ -1,7 +1,8 @@
+import type { Found } from "../../inspection.ts";
 import { formatBytes } from "../../postgres/inspect/format.ts";
 import { readClock } from "../expiry.ts";
 import type { Server } from "../server.ts";
-import { type Check, type Found, info } from "./check.ts";
+import { type Check, info } from "./check.ts";
 
 const OLDEST = 6;
 const CLOCKS_APART_MS = 1_000;

@@ -1,6 +1,7 @@
-import { Database, type Row, type Side } from "../../../migration/postgres/database.ts";
+import { Database, type Row } from "../../../migration/postgres/database.ts";
 import { identifier, streamName } from "../../../migration/postgres/names.ts";
 import { CANONICAL } from "../../../migration/postgres/session.ts";
+import type { Side } from "../../../migration/side.ts";
 import { type Cluster, type Major, startCluster } from "./cluster.ts";
 
 /** Two servers with one empty database each, under a name that has to be quoted. */

@@ -1,7 +1,7 @@
 import { strictEqual } from "node:assert";
-import { otherSide, type Side } from "../../../migration/postgres/database.ts";
 import { FlipRefused, flip } from "../../../migration/postgres/flip.ts";
 import { LINES } from "../../../migration/postgres/lines.ts";
+import { otherSide, type Side } from "../../../migration/side.ts";
 import type { Network } from "./network.ts";
 import { startOperator } from "./processes.ts";
 import type { LivePair } from "./run.ts";

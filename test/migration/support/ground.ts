@@ -1,4 +1,4 @@
-import type { Side } from "../../../migration/postgres/database.ts";
+import type { Side } from "../../../migration/side.ts";
 import type { Major } from "./cluster.ts";
 import type { Fault, Ground } from "./faults.ts";
 import { type Network, startNetwork } from "./network.ts";

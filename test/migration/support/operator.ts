@@ -1,6 +1,6 @@
-import type { Side } from "../../../migration/postgres/database.ts";
 import { flip } from "../../../migration/postgres/flip.ts";
 import { watchFlips } from "../../../migration/postgres/watchdog.ts";
+import type { Side } from "../../../migration/side.ts";
 import { moveAt, type Place } from "./pair.ts";
 
 /** What a process of the tests is told to do. */

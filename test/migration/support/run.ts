@@ -1,8 +1,9 @@
 import { deepStrictEqual, strictEqual } from "node:assert";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Database, otherSide, type Side } from "../../../migration/postgres/database.ts";
+import type { Database } from "../../../migration/postgres/database.ts";
 import { readFence } from "../../../migration/postgres/fence.ts";
 import { openFlip } from "../../../migration/postgres/records.ts";
+import { otherSide, type Side } from "../../../migration/side.ts";
 import { check, differences } from "./checker.ts";
 import type { Major } from "./cluster.ts";
 import { type Pair, type PairOptions, startPair } from "./pair.ts";

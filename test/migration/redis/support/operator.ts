@@ -1,7 +1,7 @@
 import { type Move, openMove } from "../../../../migration/redis/move.ts";
 import { Policies } from "../../../../migration/redis/policy.ts";
-import type { Side } from "../../../../migration/redis/server.ts";
 import { switchTo } from "../../../../migration/redis/switch.ts";
+import type { Side } from "../../../../migration/side.ts";
 
 /*
  * The operator as a process of its own, so that it can die: `node operator.ts '<task as JSON>'`.

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Access, Server, type Side } from "../../../../migration/redis/server.ts";
+import { type Access, Server } from "../../../../migration/redis/server.ts";
+import type { Side } from "../../../../migration/side.ts";
 import { freePort } from "../../support/cluster.ts";
 
 /** The user the application of the tests comes as, on either side. */

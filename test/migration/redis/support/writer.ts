@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { integer } from "../../../../migration/redis/reply.ts";
-import { type Access, Server, type Side } from "../../../../migration/redis/server.ts";
+import { type Access, Server } from "../../../../migration/redis/server.ts";
+import type { Side } from "../../../../migration/side.ts";
 
 /** What the application knows of what it wrote. */
 export interface Writers {
