@@ -1,7 +1,7 @@
 import type { BundleCommand, BundleFile, BundleUnit } from "../bundle.ts";
 import { sandbox } from "../sandbox.ts";
 import { ini, template } from "../text.ts";
-import { memoryWall, NODE_PROGRAM_MIB, PM2_MIB } from "./memory.ts";
+import { memoryWall, NODE_PROGRAM_MIB, PM2_MIB, wallMiB } from "./memory.ts";
 import type { AppPlaces, AppSpec } from "./spec.ts";
 
 const scripts = "/usr/local/lib/bascule/app";
@@ -62,7 +62,7 @@ function instances(spec: AppSpec, { current }: AppPlaces, node: string) {
     env: { PORT: String(port) },
     kill_timeout: 20_000,
     // Looked at twice a minute; what grows faster meets the unit's limit.
-    max_memory_restart: `${spec.memoryMiB + NODE_PROGRAM_MIB}M`,
+    max_memory_restart: `${wallMiB(spec.memoryMiB) + NODE_PROGRAM_MIB}M`,
     pmx: false,
     // The journal has what they say; files of PM2's own would fill the disk.
     out_file: "/dev/null",
@@ -80,7 +80,7 @@ function unitFile(
     Unit: { After: "network.target", Description: `${spec.name} below PM2`, StartLimitIntervalSec: 0 },
     Service: {
       ...sandbox({ jit: true }),
-      ...memoryWall(PM2_MIB + spec.ports.length * spec.memoryMiB),
+      ...memoryWall(PM2_MIB + spec.ports.length * wallMiB(spec.memoryMiB)),
       // One process too large is no reason to end all: PM2 starts it again.
       OOMPolicy: "continue",
       Environment: [

@@ -35,8 +35,8 @@ export interface AppSpec {
   /** One instance each, restarted one after the other. */
   ports: number[];
   /**
-   * Most memory one instance may take; one that takes more is ended and started again. Node's heap is kept below it, unless
-   * `environment` has a NODE_OPTIONS of its own.
+   * What one instance takes in ordinary work; one that takes twice as much is ended and started again. Node's heap is kept below it,
+   * unless `environment` has a NODE_OPTIONS of its own.
    */
   memoryMiB: number;
   /** Goes into a file only root reads. PORT is set per instance. Changing it restarts the instances. */

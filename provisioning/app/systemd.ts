@@ -1,7 +1,7 @@
 import type { BundleCommand, BundleFile, BundleUnit } from "../bundle.ts";
 import { sandbox } from "../sandbox.ts";
 import { ini } from "../text.ts";
-import { memoryWall } from "./memory.ts";
+import { memoryWall, wallMiB } from "./memory.ts";
 import type { AppPlaces, AppSpec } from "./spec.ts";
 
 /** One instance per port, each a unit of its own made from one template. */
@@ -30,7 +30,7 @@ function unitFile(spec: AppSpec, { current, environment, node }: AppPlaces): str
     Service: {
       // Node compiles JavaScript to machine code.
       ...sandbox({ jit: true }),
-      ...memoryWall(spec.memoryMiB),
+      ...memoryWall(wallMiB(spec.memoryMiB)),
       Environment: "PORT=%i",
       EnvironmentFile: environment,
       ExecStart: `${node} ${current}/${spec.entry}`,

@@ -74,7 +74,7 @@ export const app = z.strictObject({
   }),
   memoryMiB: setting(wholeNumber(64, 65536).default(120), {
     means:
-      "most memory one instance may take, in MiB; one that takes more is ended and started again. Node's heap is kept to half of it, or all but 128 MiB, unless bascule:app.environment has NODE_OPTIONS",
+      "what one instance takes in ordinary work, in MiB, counted in the server's memory; one that takes twice as much is ended and started again. Node's heap is kept to half of it, or all but 128 MiB, unless bascule:app.environment has NODE_OPTIONS",
     allowed:
       "a whole number of MiB from 64 (a Node that does nothing takes 60); look at what yours take: systemctl status 'shop@*'",
     example: "160",

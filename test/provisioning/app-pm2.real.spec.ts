@@ -86,7 +86,7 @@ describe("app below PM2 on debian-13", function () {
     const shown = await server.asRoot("systemd-analyze security --no-pager pm2-shop.service | tail -n 1");
     assert.ok(Number(/: ([\d.]+)/.exec(shown)?.[1]) <= 3, shown);
     assert.equal(await server.asRoot("ps -o user= -p $(systemctl show -P MainPID pm2-shop)"), "shop");
-    assert.equal(await server.asRoot("systemctl show -P MemoryMax pm2-shop"), String((160 + 2 * 120) * 2 ** 20));
+    assert.equal(await server.asRoot("systemctl show -P MemoryMax pm2-shop"), String((160 + 2 * 240) * 2 ** 20));
   });
 
   it("rolls a release and its environment out with never all instances down", async () => {
