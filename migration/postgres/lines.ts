@@ -123,7 +123,7 @@ async function sequences({ lease, from, to }: Flip): Promise<void> {
 
 async function remember(flip: Flip): Promise<void> {
   try {
-    await ensureSlot(flip.lease.at[flip.to]);
+    await ensureSlot(flip.lease.at, flip.to);
   } catch (error) {
     if (!flip.evenWithoutWayBack) throw error;
     flip.wayBackMissing = error instanceof Error ? error.message : String(error);

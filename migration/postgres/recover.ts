@@ -99,7 +99,7 @@ async function restoreWay(move: Move, at: Sessions, writer: Side): Promise<strin
   if (flip === undefined || !(await arrived(at, path, fenceToken(flip.id)))) return trouble;
   try {
     await path.stop(at);
-    await ensureSlot(at[writer]);
+    await ensureSlot(at, writer);
     await path.start(at);
     return undefined;
   } catch (error) {

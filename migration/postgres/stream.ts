@@ -1,8 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Side } from "../side.ts";
+import { otherSide, type Side } from "../side.ts";
+import { forgetProgress } from "./applier/progress.ts";
 import { type Catalog, published } from "./catalog.ts";
 import { type Access, type Database, field } from "./database.ts";
 import { literal, SCHEMA, streamName } from "./names.ts";
+import type { Sessions } from "./path.ts";
 
 /** A slot waits for every writing transaction of its server; longer than this nobody should wait with writes held. */
 const SLOT_TIMEOUT_MS = 5_000;
@@ -25,12 +27,18 @@ export async function ensurePublication(database: Database, catalog: Catalog): P
   );
 }
 
-/** @throws Error when it does not come in time, with nothing left behind */
-export async function ensureSlot(database: Database): Promise<void> {
-  const name = streamName(database.side);
+/**
+ * How far an earlier slot of that name was applied is forgotten before a new one is made: it counts in the log of a server that
+ * another one may have taken the place of.
+ * @throws Error when it does not come in time, with nothing left behind
+ */
+export async function ensureSlot(at: Sessions, from: Side): Promise<void> {
+  const database = at[from];
+  const name = streamName(from);
   const [slot] = await database.query("SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1", [name]);
   if (slot !== undefined && slot.wal_status !== "lost") return;
   if (slot !== undefined) await dropSlot(database);
+  await forgetProgress(at[otherSide(from)], name);
   await answered(database, SLOT_TIMEOUT_MS, () =>
     database.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [name]),
   );

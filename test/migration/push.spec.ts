@@ -3,6 +3,7 @@ import { LocalApplier } from "../../migration/postgres/applier/host.ts";
 import { PushPath, streamFrom } from "../../migration/postgres/applier/path.ts";
 import { flip } from "../../migration/postgres/flip.ts";
 import type { Move } from "../../migration/postgres/move.ts";
+import { streamName } from "../../migration/postgres/names.ts";
 import type { Snapshots } from "../../migration/postgres/snapshots.ts";
 import { renderVerification } from "../../migration/postgres/verify/render.ts";
 import { type Verification, verify } from "../../migration/postgres/verify/verify.ts";
@@ -39,6 +40,16 @@ describe("writes that come back by the push applier", function () {
       ok(proven?.equal, proven === undefined ? "no proof" : renderVerification(proven));
       ok(freezeMs > 0 && freezeMs < 5_000, `${freezeMs} ms`);
       strictEqual(await pair.writer(), to);
+      await pair.intact();
+    }
+  });
+
+  it("loses none of a green that took the place of one whose log was longer", async () => {
+    await pair.blue.query("UPDATE bascule.apply_progress SET commit_lsn = 'FFFF/0' WHERE slot = $1", [
+      streamName("green"),
+    ]);
+    for (const to of ["green", "blue"] as const) {
+      await flip(move, { to, who });
       await pair.intact();
     }
     await pair.finish();

@@ -5,6 +5,12 @@ import { ApplyError } from "./apply-error.ts";
 
 const TABLE = `${SCHEMA}.apply_progress`;
 
+/** Once the slot is gone: the next one of its name begins with nothing applied. */
+export async function forgetProgress(target: Database, slot: string): Promise<void> {
+  const { there } = await target.one(`SELECT to_regclass('${TABLE}') IS NOT NULL AS there`);
+  if (there === "t") await target.query(`DELETE FROM ${TABLE} WHERE slot = $1`, [slot]);
+}
+
 /** How far a slot was applied, written in the same transaction as what was applied: neither can be there without the other. */
 export class Progress {
   readonly #target: Database;

@@ -116,7 +116,7 @@ async function subscribe({ blue, green, greenToBlue, prepared }: SyncOptions): P
   await dropSlot(blue);
   await emptied(green);
   await ensurePublication(blue, await readCatalog(blue));
-  await ensureSlot(blue);
+  await ensureSlot({ blue, green }, "blue");
   await createSubscription(green, { from: "blue", access: greenToBlue, copyData: true, originNone: false });
 }
 

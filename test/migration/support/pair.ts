@@ -141,7 +141,7 @@ async function createShop({ port }: Cluster): Promise<void> {
 }
 
 async function copy({ blue, green }: Record<Side, Database>, peer: Access): Promise<void> {
-  await ensureSlot(blue);
+  await ensureSlot({ blue, green }, "blue");
   await createSubscription(green, { from: "blue", access: peer, copyData: true, originNone: false });
   for (const deadline = Date.now() + 20_000; ; await pause(30)) {
     const trouble = await subscriptionTrouble(green, "blue");
