@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Usage: probe FILE..., as the user postgres. What these files say must be what runs: every line read and applied, and none
 # overridden by ALTER SYSTEM, ALTER DATABASE or ALTER ROLE. One that waits for the restart its file asked for is hostctl's to tell.
+# When a file was changed is asked of the system: pg_stat_file() knows it to the second, and much is put back within one.
 set -euo pipefail
 guarded=$(paste -sd, /etc/bascule/postgres/guarded)
 files=$(IFS=,; echo "$*")
-wrong=$(psql -X -At -v ON_ERROR_STOP=1 -v guarded="$guarded" -v files="$files" -d postgres <<'SQL'
+changes=$(stat --format '%.6Y %n' -- "$@")
+wrong=$(psql -X -At -v ON_ERROR_STOP=1 -v guarded="$guarded" -v files="$files" -v changes="$changes" -d postgres <<'SQL'
 WITH waiting AS (
   SELECT name, sourcefile = ANY (string_to_array(:'files', ','))
     AND (pg_stat_file(current_setting('config_file'))).modification > pg_postmaster_start_time() AS known
@@ -24,9 +26,9 @@ SELECT format('pg_hba.conf line %s: %s', line_number, error) FROM pg_hba_file_ru
 UNION ALL
 SELECT format('pg_ident.conf line %s: %s', line_number, error) FROM pg_ident_file_mappings WHERE error IS NOT NULL
 UNION ALL
-SELECT format('%s was changed at %s and not read since', file, (pg_stat_file(file)).modification)
-FROM unnest(string_to_array(:'files', ',') || ARRAY[current_setting('hba_file'), current_setting('ident_file')]) AS file
-WHERE (pg_stat_file(file)).modification > pg_conf_load_time()
+SELECT format('%s was changed at %s and not read since', split_part(change, ' ', 2), changed)
+FROM string_to_table(:'changes', E'\n') AS change, to_timestamp(split_part(change, ' ', 1)::float8) AS changed
+WHERE changed > pg_conf_load_time()
 UNION ALL
 SELECT format('%s waits for a restart that no change of a file asked for', name) FROM waiting WHERE NOT known
 UNION ALL

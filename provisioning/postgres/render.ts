@@ -91,7 +91,9 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
       { name: "administrator", argv: [`${scripts}/admin`], timeout: 60 },
       { name: "settings past the files", argv: [`${scripts}/repair`], timeout: 60 },
     ],
-    probes: [{ name: "running settings", argv: [`${scripts}/probe`, restart, reload], user: "postgres", timeout: 60 }],
+    probes: [
+      { name: "running settings", argv: [`${scripts}/probe`, restart, reload, ...access], user: "postgres", timeout: 60 },
+    ],
   };
 }
 
