@@ -52,7 +52,8 @@ describe("fail2ban", function () {
       before(async () => {
         server = await startServer({ image });
         // It has a patience of its own with addresses that fail, which would hide who was the one to shut the door.
-        const ownPatience = "echo 'PerSourcePenalties no' >/etc/ssh/sshd_config.d/99-test.conf; systemctl reload ssh";
+        // A restart is waited for until somebody listens; a reload is not, and for a moment nobody does.
+        const ownPatience = "echo 'PerSourcePenalties no' >/etc/ssh/sshd_config.d/99-test.conf; systemctl restart ssh";
         if (image === "debian-13") await server.asRoot(ownPatience);
       });
 
