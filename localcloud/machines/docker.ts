@@ -44,7 +44,8 @@ class DockerMachines implements Machines {
   async createServer(spec: MachineSpec): Promise<void> {
     const started = performance.now();
     try {
-      await Promise.all([this.#helper.openLanes(), this.#make(spec)]);
+      await this.#make(spec);
+      await this.#helper.openLanes();
       if (spec.start) {
         await this.#containers.start(spec.id);
       }

@@ -19,7 +19,6 @@ export class Helper {
   readonly #instance: Instance;
   readonly #names: Names;
   #container: Promise<Docker.Container> | undefined;
-  #lanes: Promise<string> | undefined;
 
   constructor(docker: Docker, instance: Instance, names: Names) {
     this.#docker = docker;
@@ -27,15 +26,9 @@ export class Helper {
     this.#names = names;
   }
 
-  /** Traffic between the instance's networks is possible when this resolves. */
+  /** Traffic between the instance's networks is possible when this resolves; anew after each network that was made. */
   async openLanes(): Promise<void> {
-    this.#lanes ??= this.#shell(renderOpenLanes(this.#names, this.#instance.block));
-    try {
-      await this.#lanes;
-    } catch (error) {
-      this.#lanes = undefined;
-      throw error;
-    }
+    await this.#shell(renderOpenLanes(this.#names, this.#instance.block));
   }
 
   /** Sets lanes and provider firewalls; the latter change in one transaction. */
@@ -46,7 +39,6 @@ export class Helper {
 
   async removeRules(): Promise<void> {
     await this.#shell(renderRemoval(this.#names, this.#instance.block));
-    this.#lanes = undefined;
     this.#container = undefined;
   }
 

@@ -11,11 +11,14 @@ done`;
 /**
  * Shell: traffic inside the instance's block passes between Docker's bridges, which Docker keeps apart, and keeps its source
  * address; traffic inside a private network passes whatever its addresses; what is sent to an address nobody has ends here instead of
- * leaving by the default route. Rules that are there already stay as they are.
+ * leaving by the default route.
  */
 export function renderOpenLanes(names: RuleNames, block: string): string {
-  const set = rulesOf(names, block).map(
-    ({ table, rule }) => `$tool -w -t ${table} -C ${rule} 2>/dev/null || $tool -w -t ${table} -I ${rule}`,
+  // Docker puts the masquerade of every new network first, so the rule against it moves before that again.
+  const set = rulesOf(names, block).map(({ table, rule }) =>
+    table === "nat"
+      ? `while $tool -w -t nat -D ${rule} 2>/dev/null; do :; done\n$tool -w -t nat -I ${rule}`
+      : `$tool -w -t ${table} -C ${rule} 2>/dev/null || $tool -w -t ${table} -I ${rule}`,
   );
   return `${PICK_TOOL}
 if [ -z "$tool" ]; then

@@ -68,6 +68,16 @@ describe("machines of the local cloud, for real", function () {
     await check(null, "open", "open");
   });
 
+  it("see each other by their own addresses, whichever network was made last", async () => {
+    const listener = `timeout 20 python3 -c 'import socket; print(socket.create_server(("", 7000)).accept()[1][0])'`;
+    const caller = (host: string) => `until (exec 3<>/dev/tcp/${host}/7000) 2>/dev/null; do sleep 0.2; done`;
+    for (const [from, to] of [
+      [A, B],
+      [B, A],
+    ] as const)
+      assert.equal((await Promise.all([on(to, listener), on(from, caller(to))]))[0], from);
+  });
+
   it("reach this machine by their own address, and what their outbound rules allow", async () => {
     const peers: (string | undefined)[] = [];
     const listener = await listen(GATEWAY_OF_A, (peer) => peers.push(peer));
