@@ -20,16 +20,10 @@ export type Audit = {
 
 const APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends";
 
-/** Every figure of `server`, whose ports `neighbour` looks at. */
-export async function audit(
-  server: BareServer,
-  neighbour: BareServer,
-  units: readonly string[],
-  say: Say,
-): Promise<Audit> {
+/** Every figure of `server`; `openPorts` was looked at before, as a scan beside a busy auditor misses what is open. */
+export async function audit(server: BareServer, openPorts: string, units: readonly string[], say: Say): Promise<Audit> {
   const sshAuditFails = await sshFails(server, say);
   const exposure = await exposures(server, units);
-  const openPorts = await portsSeenBy(neighbour, server);
   // Last, as its package is no part of what is measured.
   const lynis = await lynisIndex(server, say);
   say(`${server.name}: ssh-audit ${sshAuditFails} fails, open from a neighbour ${openPorts || "none"}, Lynis ${lynis}`);
@@ -60,7 +54,8 @@ async function exposures(server: BareServer, units: readonly string[]): Promise<
   return Object.fromEntries(found.map(([, unit, level]) => [unit, Number(level)]));
 }
 
-async function portsSeenBy(neighbour: BareServer, server: BareServer): Promise<string> {
+/** All 65,535 of TCP that accept a connection from `neighbour`. */
+export async function portsSeenBy(neighbour: BareServer, server: BareServer): Promise<string> {
   const scanner = readFileSync(new URL("./scan.py", import.meta.url), "utf8");
   return (await neighbour.asRoot(`python3 - ${server.address} <<'END'\n${scanner}\nEND`)).trim();
 }

@@ -1,6 +1,6 @@
 import type { Bundle } from "../provisioning/bundle.ts";
 import { traits } from "../provisioning/image.ts";
-import { audit, tlsGrade } from "./auditors.ts";
+import { audit, portsSeenBy, tlsGrade } from "./auditors.ts";
 import { withBareServers } from "./bare-servers.ts";
 import type { Entry, Figure } from "./figures.ts";
 import { applyAll } from "./hostctl-run.ts";
@@ -30,9 +30,10 @@ export const hardening: Entry = {
       await applyAll(hardened, planned, stack.uploads);
       say("hardened: bundles applied");
       const units = servicesOf(bundles);
+      const ports = { before: await portsSeenBy(hardened, stock), after: await portsSeenBy(stock, hardened) };
       const [after, before] = await Promise.all([
-        audit(hardened, stock, units, say),
-        audit(stock, hardened, units, say),
+        audit(hardened, ports.after, units, say),
+        audit(stock, ports.before, units, say),
       ]);
       const rating = async () => tlsGrade(stock, hardened, stack.settings.domain, journey.cloud.acme.rootCa, say);
       const figure = (value: Figure["value"], unit: string): Figure => ({ value, unit });
