@@ -92,7 +92,12 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
       { name: "settings past the files", argv: [`${scripts}/repair`], timeout: 60 },
     ],
     probes: [
-      { name: "running settings", argv: [`${scripts}/probe`, restart, reload, ...access], user: "postgres", timeout: 60 },
+      {
+        name: "running settings",
+        argv: [`${scripts}/probe`, restart, reload, ...access],
+        user: "postgres",
+        timeout: 60,
+      },
     ],
   };
 }

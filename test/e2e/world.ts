@@ -102,7 +102,9 @@ export class World {
 
 export function must(outcome: Outcome): Outcome {
   if (outcome.code !== 0)
-    throw new Error(`exit code ${outcome.code}: ${outcome.stderr.trim().split("\n").at(-1)}\n${outcome.stdout.slice(-2000)}\n${outcome.stderr.slice(-4000)}`);
+    throw new Error(
+      `exit code ${outcome.code}: ${outcome.stderr.trim().split("\n").at(-1)}\n${outcome.stdout.slice(-2000)}\n${outcome.stderr.slice(-4000)}`,
+    );
   return outcome;
 }
 
