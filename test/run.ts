@@ -4,7 +4,7 @@ import { ensurePooler, ensureRedis } from "../tools/clients.ts";
 import { ensureContainers } from "../tools/containers.ts";
 import { ensureEngine } from "../tools/engine.ts";
 import { ensureImages } from "../tools/images.ts";
-import { runStages } from "./lanes.ts";
+import { type Job, runQueue, sumOf, type Worker } from "./queue.ts";
 import { removeLeftovers } from "./support/leftovers.ts";
 
 /*
@@ -20,6 +20,9 @@ const chosen = process.argv.slice(2);
 const specs = globSync("test/**/*.spec.ts", { cwd: root })
   .filter((file) => chosen.length === 0 || chosen.some((part) => file.startsWith(part)))
   .sort(slowLast);
+const jobs = divide(specs);
+/** Three on two cores: servers wait for packages and systemd much of the time. */
+const workers: Worker[] = [13, 12, 11].map((slot) => ({ env: { BASCULE_TEST_SLOT: String(slot) } }));
 
 try {
   await ensurePooler(say);
@@ -27,21 +30,13 @@ try {
   await ensureContainers(say);
   await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);
   await removeLeftovers(say);
-  const mocha = join(root, "node_modules/mocha/bin/mocha.js");
+  if (specs.length === 0)
+    throw new Error("no test file has such a name; npm test -- test/settings runs those of one folder");
+  const ground = { mocha: join(root, "node_modules/mocha/bin/mocha.js"), cwd: root, say };
   // The whole journey comes first and alone: its users count every request that is slow, also when tests beside it are the reason.
-  const journeys = specs.filter((file) => file.startsWith("test/e2e"));
-  // Servers that are converged need nothing of the local cloud's own instances: they are tested beside everything else, in two
-  // lanes, as they wait for packages and systemd much of the time.
-  const onServers = specs.filter((file) => file.startsWith("test/provisioning") && file.includes(".real."));
-  const others = specs.filter((file) => !onServers.includes(file) && !journeys.includes(file));
-  // 0, 3, 4, 7, ... and 1, 2, 5, 6, ...: neighbours by name are alike, and each lane gets its share of them.
-  const half = (first: boolean) => onServers.filter((_, index) => [0, 3].includes(index % 4) === first);
-  const lanes = [
-    { files: others },
-    { files: half(true), env: { BASCULE_TEST_SLOT: "13" } },
-    { files: half(false), env: { BASCULE_TEST_SLOT: "12" } },
-  ];
-  const { passed, failed, skipped, code, failures } = await runStages([[{ files: journeys }], lanes], mocha, root);
+  const journey = await runQueue([jobs.journey], [{}], ground);
+  const rest = await runQueue([jobs.localCloud, jobs.quick, ...jobs.alone], workers, ground);
+  const { passed, failed, skipped, code, failures } = sumOf([journey, rest]);
   for (const line of failures) console.log(line);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   process.exitCode = failed > 0 ? Math.max(code, 1) : code;
@@ -49,6 +44,23 @@ try {
   console.error(error instanceof Error ? error.message : String(error));
   console.log("0 passed, 1 failed");
   process.exitCode = 1;
+}
+
+/** Servers that are converged and databases that are moved share nothing: each file goes wherever somebody is free. */
+function divide(files: string[]): Record<"journey" | "localCloud" | "quick", Job> & { alone: Job[] } {
+  const journey = files.filter((file) => file.startsWith("test/e2e"));
+  const alone = files.filter(
+    (file) => /^test\/provisioning\/.*\.real\./.test(file) || file.startsWith("test/migration"),
+  );
+  // These keep to one after the other: they share ports, images and the networks of one instance.
+  const localCloud = files.filter((file) => file.startsWith("test/localcloud"));
+  const quick = files.filter((file) => ![journey, alone, localCloud].some((others) => others.includes(file)));
+  return {
+    journey: { name: "test/e2e", files: journey },
+    alone: alone.map((file) => ({ name: file, files: [file] })),
+    localCloud: { name: "test/localcloud", files: localCloud },
+    quick: { name: "all other tests", files: quick },
+  };
 }
 
 /** Pure tests answer in seconds, so they come before those with servers. */
