@@ -37,6 +37,10 @@ const TRIES = 5;
 /** Between two tries, so that what was held gets through. */
 const BREATH_MS = 100;
 
+/** PAUSE ends logins to the database, and PgBouncer then takes it for one that does not answer; so it comes when there are none. */
+const LOGINS_MS = 100;
+const LONGEST_RETRY_S = 1;
+
 export class PgBouncer implements Pooler {
   readonly #options: PgBouncerOptions;
 
@@ -73,7 +77,13 @@ export class PgBouncer implements Pooler {
 
   async canHold(ms: number): Promise<void> {
     const { rows } = await this.#ask((client) => client.query<{ key: string; value: string }>("SHOW CONFIG"));
-    const seconds = Number(rows.find(({ key }) => key === "query_wait_timeout")?.value);
+    const setting = (name: string) => Number(rows.find(({ key }) => key === name)?.value);
+    const retry = setting("server_login_retry");
+    if (retry > LONGEST_RETRY_S)
+      throw new Error(
+        `PgBouncer gives nobody a connection for ${retry} s after a login that a pause ended (server_login_retry); set it to ${LONGEST_RETRY_S} at most`,
+      );
+    const seconds = setting("query_wait_timeout");
     if (seconds > 0 && seconds * 1000 <= ms)
       throw new Error(
         `PgBouncer ends waiting statements after ${seconds} s (query_wait_timeout); a flip may hold them for ${ms / 1000} s`,
@@ -89,12 +99,22 @@ export class PgBouncer implements Pooler {
     const client = await this.#connect();
     const late = new AbortController();
     try {
+      await this.#loggedIn(client);
       const done = client.query(`PAUSE ${this.#database}`).then(() => true);
       done.catch(() => undefined);
       return await Promise.race([done, pause(TRY_MS, false, { signal: late.signal })]);
     } finally {
       late.abort();
       await client.end().catch(() => undefined);
+    }
+  }
+
+  /** Waits for a moment without a login under way, but not for long: where the database does not answer there is none. */
+  async #loggedIn(client: pg.Client): Promise<void> {
+    for (const deadline = Date.now() + LOGINS_MS; Date.now() < deadline; await pause(2)) {
+      const { rows } = await client.query<{ database: string; sv_login: string }>("SHOW POOLS");
+      const own = rows.filter(({ database }) => database === this.#options.database);
+      if (own.every(({ sv_login }) => Number(sv_login) === 0)) return;
     }
   }
 

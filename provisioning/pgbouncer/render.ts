@@ -31,6 +31,12 @@ const authConnections = 2;
 /** Seconds a query may wait for a connection, and so the longest pause no client notices but by waiting. */
 const queryWaitSeconds = 30;
 
+/**
+ * PAUSE ends a login to the database that is under way, and PgBouncer takes that for a database that does not answer: for so long
+ * after it nobody would get a connection.
+ */
+export const loginRetrySeconds = 0.1;
+
 /** Connections taken beside the pool while clients wait. */
 export function reserveConnections(poolSize: number): number {
   return Math.max(2, Math.ceil(poolSize / 4));
@@ -171,6 +177,7 @@ function settingsOf(spec: PgBouncerSpec, more: Record<string, string>): string {
         reserve_pool_timeout: 3,
         server_idle_timeout: 300,
         server_lifetime: 3600,
+        server_login_retry: loginRetrySeconds,
         tcp_keepalive: 1,
         unix_socket_dir: "/run/postgresql",
         ...more,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
+import { loginRetrySeconds } from "../../../provisioning/pgbouncer/render.ts";
 import { freePort } from "./cluster.ts";
 
 /** PgBouncer refuses to run as root; this number belongs to nobody. */
@@ -33,7 +34,7 @@ admin_users = postgres
 max_client_conn = 200
 default_pool_size = 20
 query_wait_timeout = 60
-server_login_retry = 1
+server_login_retry = ${loginRetrySeconds}
 logfile = ${file}.log
 `;
 }
