@@ -91,11 +91,18 @@ const statusSchema = z.looseObject({
   state: z.enum(["running", "done", "failed"]),
   exitCode: z.number().nullish(),
   output: z.string().default(""),
+  size: z.number().default(0),
 });
 
-/** How a job on green is, at its end or after so many seconds. */
-export async function jobStatus(host: Host, name: string, seconds: number): Promise<z.infer<typeof statusSchema>> {
-  const answer = await host.hostctl(["job", "wait", "--name", name, "--seconds", String(seconds)]);
+/** How a job on green is, at its end, after so many seconds, or when it has said more than `past` bytes. */
+export async function jobStatus(
+  host: Host,
+  name: string,
+  seconds: number,
+  past?: number,
+): Promise<z.infer<typeof statusSchema>> {
+  const until = past === undefined ? [] : ["--past", String(past)];
+  const answer = await host.hostctl(["job", "wait", "--name", name, "--seconds", String(seconds), ...until]);
   return statusSchema.parse(JSON.parse(answer));
 }
 

@@ -52,8 +52,10 @@ export async function runMover<T>(host: Host, call: MoverCall, report: Report): 
   const script = `set -euo pipefail\n${before}\nexec ${[MOVER, verb, ...args].join(" ")} --who "the operator's bascule"`;
   await startOrFollow(host, name, script, report);
   let last = "";
+  let heard = 0;
   for (;;) {
-    const { state, output, exitCode } = await jobStatus(host, name, 1);
+    const { state, output, size, exitCode } = await jobStatus(host, name, 20, heard);
+    heard = size;
     const events = parse(output);
     // Of a long log only the end is shown, so what was told is known by its last event, not by a number.
     const told = events.findLastIndex((event) => JSON.stringify(event) === last);

@@ -15,14 +15,15 @@ def describe(parser: argparse.ArgumentParser) -> None:
         one = words.add_parser(word)
         one.add_argument("--name", required=True)
         one.add_argument("--seconds", type=float, default=60.0)
+        one.add_argument("--past", type=int)
     words.add_parser("list")
 
 
-def answer(word: str, name: str = "", seconds: float = 0.0) -> tuple[int, dict[str, Any]]:
+def answer(word: str, name: str = "", seconds: float = 0.0, past: int | None = None) -> tuple[int, dict[str, Any]]:
     if word == "list":
         return 0, job.listing()
     if word == "start":
         return 0, job.start(name, sys.stdin.buffer.read())
     if word == "wait":
-        return 0, job.wait(name, seconds)
+        return 0, job.wait(name, seconds, past)
     return 0, BY_NAME[word](name) or {}

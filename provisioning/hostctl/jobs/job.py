@@ -95,19 +95,27 @@ def status(name: str) -> dict[str, Any]:
     # Neither running nor ended: the host went down under it.
     how = end or {"at": time.time(), "exitCode": None, "reason": "the host was restarted", "done": False}
     with open(folder / "log", "rb") as log:
-        log.seek(max(0, os.fstat(log.fileno()).st_size - TAIL))
+        size = os.fstat(log.fileno()).st_size
+        log.seek(max(0, size - TAIL))
         output = log.read().decode(errors="replace")
-    answer = {"name": name, "state": "running", "output": output, "elapsed": round(how["at"] - started["at"], 1)}
+    answer = {"name": name, "state": "running", "output": output, "size": size, "elapsed": round(how["at"] - started["at"], 1)}
     if alive:
         return answer
     answer.update(state="done" if how["done"] else "failed", reason=how["reason"])
     return answer if how["exitCode"] is None else {**answer, "exitCode": how["exitCode"]}
 
 
-def wait(name: str, seconds: float) -> dict[str, Any]:
+def wait(name: str, seconds: float, past: int | None) -> dict[str, Any]:
+    """Until the job has ended, or has said more than `past` bytes, or the time is over."""
     deadline = time.monotonic() + seconds
+    log, end = job_dir(name) / "log", job_dir(name) / "ended.json"
     while (answer := status(name))["state"] == "running" and time.monotonic() < deadline:
-        time.sleep(0.2)
+        if past is not None and answer["size"] > past:
+            break
+        # systemd is asked now and then, as only it knows of a job whose end nobody wrote down.
+        ask = min(deadline, time.monotonic() + 1)
+        while time.monotonic() < ask and not end.exists() and (past is None or log.stat().st_size <= past):
+            time.sleep(0.03)
     return answer
 
 

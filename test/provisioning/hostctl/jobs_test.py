@@ -8,6 +8,8 @@ import resource
 import stat
 import subprocess
 import sys
+import threading
+import time
 from typing import Any
 
 from harness import HOSTCTL, SECRET, Server, archive, seal
@@ -49,3 +51,15 @@ class Jobs(Server):
         self.job("start", script="head -c 50000 /dev/zero | tr '\\0' x; echo end")
         output = self.job("status")[1]["output"]
         self.assertEqual((len(output), output[-4:]), (20_000, "end\n"))
+
+    def test_waiting_ends_when_it_has_said_more(self) -> None:
+        self.job("start", script="echo one")
+        (self.root / "var/lib/bascule/jobs/copy/ended.json").unlink()
+        (self.root / "fake/active/bascule-job-copy.service").touch()
+        self.assertEqual(self.job("wait", "--seconds", "30", "--past", "3")[1]["size"], 4)
+        began = time.monotonic()
+        self.assertEqual(self.job("wait", "--seconds", "0.3", "--past", "4")[1]["state"], "running")
+        self.assertGreaterEqual(time.monotonic() - began, 0.3)
+        more = threading.Timer(0.2, lambda: (self.root / "var/lib/bascule/jobs/copy/log").write_text("one\ntwo\n"))
+        more.start()
+        self.assertEqual(self.job("wait", "--seconds", "30", "--past", "4")[1]["output"], "one\ntwo\n")
