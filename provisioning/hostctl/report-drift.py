@@ -10,7 +10,9 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
+Service = dict[str, Any]
 HOSTCTL = "/usr/local/sbin/hostctl"
 HELP = {
     "config_drift": "Differences between this host and what was applied to it; service \"check\" is 1 when the check itself failed.",
@@ -19,10 +21,10 @@ HELP = {
 }
 
 
-def look() -> list[dict]:
+def look() -> list[Service]:
     done = subprocess.run([HOSTCTL, "check", "--json"], capture_output=True, timeout=300, check=False)
     try:
-        services = json.loads(done.stdout)["services"]
+        services: list[Service] = json.loads(done.stdout)["services"]
     except (ValueError, KeyError, TypeError):
         said = (done.stderr or done.stdout).decode(errors="replace").strip()
         raise RuntimeError(f"hostctl check ended with {done.returncode} and did not answer: {said[-500:]}") from None
@@ -31,7 +33,7 @@ def look() -> list[dict]:
     return services
 
 
-def metrics(services: list[dict], failed: bool) -> str:
+def metrics(services: list[Service], failed: bool) -> str:
     put_off = {one["service"]: sum(item["kind"] == "restart" for item in one["drift"]) for one in services}
     values = {
         "config_drift": {**{one["service"]: len(one["drift"]) - put_off[one["service"]] for one in services}, "check": int(failed)},
@@ -56,7 +58,8 @@ def write_whole(path: str, text: str) -> None:
 
 
 def main() -> int:
-    services, reason = [], ""
+    services: list[Service] = []
+    reason = ""
     try:
         services = look()
     except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:

@@ -12,7 +12,7 @@ describe("hostctl", () => {
   // Counted is what travels of the package `hostctl`: no empty line, comment or docstring. Not counted: `jobs`, a package of its
   // own, and `__main__.py`, which unpacks both.
   it("converges in fewer than 1,000 lines of code", () => {
-    const lines = modulesOf("hostctl").flatMap((name) => linesOf(codeOf(name)));
+    const lines = modulesOf("hostctl").flatMap((name) => linesOf(codeOf(name)).filter((line) => line !== ""));
     assert.ok(lines.length < 1000, `${lines.length} lines`);
     assert.ok(lines.includes("def main(argv: list[str]) -> int:"), "it counts");
   });

@@ -7,13 +7,14 @@ import time
 from . import check, files, packages, units
 from .bundle import Bundle, Unit, parse, redact
 from .files import Entry
-from .release import NOTHING, arm, commit, document, load, recover, stage, state_of
-from .system import Command, Failure, Json, at, boot, fingerprint, image, lock, state_dir, write_json
+from .release import NOTHING, Pending, arm, commit, document, load, recover, stage, state_of, tidy
+from .records import write_json
+from .system import Command, Failure, Json, at, boot, fingerprint, image, lock, state_dir, unfit
 
 
 def apply(service: str, release: str, text: bytes, restart_now: bool = False, quick: bool = False) -> tuple[int, Json]:
     """The exit code and what is printed. Never raises: whatever happens is said in JSON. `quick`: see `Archive.drift`."""
-    begun, bundle, failure = time.monotonic(), None, Failure("", "", 0)
+    begun, bundle, code = time.monotonic(), None, 0
     answer: Json = {"service": service, "hash": release}
     try:
         if fingerprint(text) != release:
@@ -22,18 +23,14 @@ def apply(service: str, release: str, text: bytes, restart_now: bool = False, qu
         if bundle.service != service:
             raise Failure("bundle", f"the bundle is of service {bundle.service}, the command says {service}")
         with lock(f"{service}.lock"):
-            answer["result"] = Apply(bundle, release, text, restart_now, quick).run()
-            answer.update(check.unfinished(service))
-    except Failure as error:
-        failure = error
+            result = Apply(bundle, release, text, restart_now, quick).run()
+            answer.update(result=result, **tidy(service), **check.unfinished(service))
     except Exception as error:
-        # A full disk, a read-only file system: nothing was swapped, or the marker makes the next apply bring it back.
-        reason = f"{type(error).__name__}: {error}; see what the host lacks: df -h, journalctl -p err, then apply again"
-        failure = Failure("host", reason, 40)
-    if failure.code != 0:
+        # Of a kind nobody has foreseen: nothing was swapped, or the marker makes the next apply bring it back.
+        failure = unfit(error)
         failure.reason = redact(failure.reason, bundle) if bundle else failure.reason
-        answer = failure.answer(**answer)
-    return failure.code, {**answer, "seconds": round(time.monotonic() - begun, 2)}
+        code, answer = failure.code, failure.answer(**answer)
+    return code, {**answer, "seconds": round(time.monotonic() - begun, 2)}
 
 
 class Apply:
@@ -66,9 +63,10 @@ class Apply:
         pending = self.begin(previous)
         try:
             self.swap(pending, previous)
-            if pending["guard"]:
+            if pending.until:
                 # The time to come in again begins only now.
-                write_json(document("pending", service), {**pending, "works": True, "guard": arm(service, bundle.guardSeconds)})
+                pending = pending._replace(works=True, **arm(service, bundle.guardSeconds or 0))
+                write_json(document("pending", service), pending._asdict())
             else:
                 commit(service, pending)
         except Exception as error:
@@ -86,38 +84,35 @@ class Apply:
     def may_restart(self, unit: Unit) -> bool:
         return self.restart_now or units.open_now(unit.restartWindow)
 
-    def begin(self, previous: Bundle) -> Json:
+    def begin(self, previous: Bundle) -> Pending:
         """Saves what is there and writes down, on disk for good, that a swap is under way. Nothing is live before this."""
         bundle, service = self.bundle, self.service
-        foreign = check.foreign(bundle)
         changed = [item for item in bundle.items() if any(item.drift())]
-        unwanted = {*previous.paths(), *bundle.absent, *foreign} - set(bundle.paths())
+        unwanted = {*previous.paths(), *bundle.absent, *check.foreign(bundle)} - set(bundle.paths())
         dirty = [item.path for item in changed] + [path for path in sorted(unwanted) if os.path.lexists(at(path))]
         began, before = time.monotonic(), units.states([unit.name for unit in units.both(previous, bundle)])
         saved = f"{time.strftime('%Y-%m-%dT%H%M%SZ', time.gmtime())}-{service}-{time.time_ns() % 10**9:09}"
         copies = files.save(dirty, state_dir("saved", service, saved))
         files.write_beside(changed)
         # The current release was confirmed when it came; putting it back needs no second proof.
-        guarded = bundle.guardSeconds is not None and dirty and state_of(service).current != self.release
-        pending = {
-            "release": self.release, "saved": saved, "dirty": copies, "foreign": foreign, "before": before, "began": began,
-            "boot": boot(), "guard": arm(service, bundle.guardSeconds) if guarded else None, "restarts": {},
-        }
-        write_json(document("pending", service), pending)
+        new = dirty and state_of(service).current != self.release
+        guard = arm(service, bundle.guardSeconds) if new and bundle.guardSeconds else {}
+        pending = Pending(self.release, saved, copies, before, began, boot(), {}, **guard)
+        write_json(document("pending", service), pending._asdict())
         return pending
 
-    def swap(self, pending: Json, previous: Bundle) -> None:
-        bundle, dirty = self.bundle, set(pending["dirty"])
+    def swap(self, pending: Pending, previous: Bundle) -> None:
+        bundle, dirty = self.bundle, set(pending.dirty)
         if leaving := sorted({unit.name for unit in previous.units} - {unit.name for unit in bundle.units}):
             units.systemctl("disable", "--now", *leaving)
-        for path in pending["foreign"]:
-            aside = state_dir("quarantine", pending["saved"], path.lstrip("/"))
+        for path in set(check.foreign(bundle)) & dirty:
+            aside = state_dir("quarantine", pending.saved, path.lstrip("/"))
             aside.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(at(path), aside)
-        files.swap(list(pending["dirty"]), bundle.paths())
+        files.swap(list(pending.dirty), bundle.paths())
         commands("prepare", bundle.prepare)
         units.reload_manager(dirty)
-        units.converge(bundle.units, pending["before"], self.verbs(pending, dirty), "health")
+        units.converge(bundle.units, pending.before, self.verbs(pending, dirty), "health")
         commands("finish", bundle.finish)
         try:
             units.attempt(bundle.probes, "probe")
@@ -128,22 +123,20 @@ class Apply:
             units.converge(again, units.states([unit.name for unit in again]), {unit.name: "restart" for unit in again}, "health")
             units.attempt(bundle.probes, "probe")
 
-    def verbs(self, pending: Json, dirty: set[str]) -> dict[str, str]:
+    def verbs(self, pending: Pending, dirty: set[str]) -> dict[str, str]:
         """What to do to each unit; restarts that must wait for their window are noted."""
         state, verbs = state_of(self.service), {}
-        earlier = units.put_off(state.restarts, pending["before"])
+        earlier = units.put_off(state.restarts, pending.before)
         for unit in self.bundle.units:
-            verb = units.action(unit, self.bundle, dirty)
+            verb = "restart" if unit.name in earlier else units.action(unit, self.bundle, dirty)
             if verb == "none" and self.unwell:
                 verb = unit.onChange
-            if not pending["before"][unit.name].active:
+            if not pending.before[unit.name].active:
                 verb = "start"
-            elif (verb == "restart" or unit.name in earlier) and not self.may_restart(unit):
-                now = {"since": pending["began"], "boot": pending["boot"], "running": state.current}
-                pending["restarts"][unit.name] = {**now, **earlier.get(unit.name, {}), "window": unit.restartWindow}
-                verb = "none" if verb == "none" else units.softer(unit)
-            elif unit.name in earlier:
-                verb = "restart"
+            elif verb == "restart" and not self.may_restart(unit):
+                now = {"since": pending.began, "boot": pending.boot, "running": state.current}
+                pending.restarts[unit.name] = {**now, **earlier.get(unit.name, {}), "window": unit.restartWindow}
+                verb = units.softer(unit)
             verbs[unit.name] = verb
         return verbs
 

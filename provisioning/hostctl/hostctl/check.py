@@ -48,7 +48,7 @@ def drift(service: str, quick: bool = False) -> list[Entry]:
 
 def foreign(bundle: Bundle) -> list[str]:
     """What lies in the exclusive directories and belongs to no applied bundle, no package and no pattern."""
-    found = [f"{folder}/{item.name}" for folder, allowed in bundle.exclusive.items() if at(folder).is_dir()
+    found = [f"{folder}/{item.name}" for folder, allowed in bundle.folders().items() if at(folder).is_dir()
              for item in sorted(os.scandir(at(folder)), key=lambda item: item.name)
              # `.hostctl`: a file of another service on its way to its place.
              if not item.is_dir(follow_symlinks=False)
@@ -86,21 +86,17 @@ def check(service: str | None) -> tuple[int, Json]:
 def unfinished(service: str) -> Json:
     """What of a service is not over yet: restarts that wait for their window, a change that waits to be confirmed."""
     state = state_of(service)
-    answer: Json = {}
     until = state.confirmable()
-    noted = state.pending["restarts"] if state.pending and until else state.restarts
+    answer: Json = {"confirm": "needed", "release": state.live(), "deadline": until} if until else {}
+    noted = state.pending.restarts if state.pending and until else state.restarts
     if left := units.put_off(noted, units.states(list(noted))):
         answer["pendingRestarts"] = [{"unit": name, "window": note["window"]} for name, note in left.items()]
-    if until:
-        answer.update(confirm="needed", release=state.live(), deadline=until)
     return answer
 
 
 def listing() -> Json:
-    known = {service: state_of(service)._asdict() for service in services()}
-    shown = ("current", "history", "packages", "at")
-    return {"services": [{"service": service, **{key: state[key] for key in shown}, **unfinished(service)}
-                         for service, state in known.items()]}
+    return {"services": [{"service": name, "current": state.current, "history": state.history, "packages": state.packages,
+                          "at": state.at, **unfinished(name)} for name in services() if (state := state_of(name))]}
 
 
 def facts() -> tuple[int, Json]:

@@ -9,11 +9,12 @@ import pwd
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
-from .system import (Failure, at, beside, create, fingerprint, ids, make_way, move_whole, read_json, remove, run, state_dir, sync,
-                     write_json)
+from .records import read_json, write_json
+from .system import Failure, at, beside, create, fingerprint, ids, make_way, move_whole, remove, run, state_dir, sync
 
 if TYPE_CHECKING:
     from tarfile import TarInfo
@@ -57,9 +58,7 @@ class File(NamedTuple):
         if os.geteuid() == 0:
             pairs["owner"] = self.owner, name_of(pwd.getpwuid, status.st_uid)
             pairs["group"] = self.group, name_of(grp.getgrgid, status.st_gid)
-        for what, (expected, actual) in pairs.items():
-            if expected != actual:
-                yield entry("file", self.path, what, expected, actual)
+        yield from [entry("file", self.path, what, *pair) for what, pair in pairs.items() if pair[0] != pair[1]]
 
 
 def name_of(look_up: Callable[[int], Any], number: int) -> str:
@@ -93,10 +92,12 @@ class Archive(NamedTuple):
 
     def drift(self, quick: bool = False) -> Iterator[Entry]:
         """Quick: one that nobody has touched since it was unpacked, not even to set it back, needs no reading."""
-        folder, known = at(self.path), read_json(record(self.path))
-        if known is None or not folder.is_dir():
+        folder, known = at(self.path), {}
+        with suppress(Failure):  # What cannot be read is written anew, with the archive.
+            known = read_json(record(self.path), dict[str, str]) or {}
+        if not known or not folder.is_dir():
             yield entry("archive", self.path, "tree", "as unpacked", "missing")
-        elif not (quick and digest(folder, quick) == known["touched"]) and digest(folder) != known["tree"]:
+        elif not (quick and digest(folder, quick) == known.get("touched")) and digest(folder) != known.get("tree"):
             yield entry("archive", self.path, "tree", "as unpacked", "content")
 
 
@@ -154,8 +155,7 @@ def packed(archive: Archive) -> BinaryIO:
         file = open(os.open(at(archive.upload), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     except OSError as error:
         raise Failure("archives", f"{archive.upload}: {error.strerror}; upload the artefact again") from None
-    actual = hashlib.file_digest(file, "sha256").hexdigest()
-    if actual != archive.sha256:
+    if (actual := hashlib.file_digest(file, "sha256").hexdigest()) != archive.sha256:
         file.close()
         raise Failure("archives", f"{archive.upload} has SHA-256 {actual}, the bundle says {archive.sha256}")
     file.seek(0)

@@ -5,7 +5,7 @@ import os
 from . import units
 from .apply import apply
 from .check import check, drift
-from .release import commit, load, recover, services, state_of, text_of
+from .release import commit, load, recover, services, state_of, text_of, tidy
 from .system import LOCK_SECONDS, Failure, Json, at, lock
 
 
@@ -29,23 +29,21 @@ def confirm(service: str, release: str) -> tuple[int, Json]:
         if state.pending is None and state.current == release:
             return 0, {"service": service, "hash": release, "result": "unchanged"}
         if state.pending is None or not state.confirmable() or state.live() != release:
-            why = "nobody confirmed in time and the host took it back by itself, or it was never applied"
-            raise Failure("confirm", f"{release} does not wait to be confirmed, {state.current} runs: {why}; "
-                          "see journalctl -t hostctl, then apply again")
-        since = login()
-        if since is None:
+            raise Failure("confirm", f"{release} does not wait to be confirmed, {state.current} runs: it was never applied, or "
+                          "nobody confirmed in time and the host took it back; see journalctl -t hostctl, then apply again")
+        if (since := login()) is None:
             raise Failure("confirm", "this does not come from an SSH login; a console proves nothing about the way in")
         # Starts of processes are cut to hundredths.
-        if since < int(state.pending["guard"]["since"] * 100) / 100:
+        if since < int(state.pending.since * 100) / 100:
             raise Failure("confirm", "this SSH connection is older than the change; open a new one: ssh -o ControlPath=none")
         commit(service, state.pending)
-    return 0, {"service": service, "hash": release, "result": "confirmed"}
+        return 0, {"service": service, "hash": release, "result": "confirmed", **tidy(service)}
 
 
 def again(service: str, release: str | None, restart_now: bool = False) -> tuple[int, Json]:
     """Applies a release that lies on this host."""
-    if text := text_of(service, release):
-        return apply(service, str(release), text, restart_now)
+    if (text := text_of(service, release)).exists():
+        return apply(service, str(release), text.read_bytes(), restart_now)
     reason = f"release {release} is not on this host, so it has to be applied anew: pulumi up --replace '**{service}*-apply'"
     return 30, Failure("release", reason).answer(service=service, hash=release)
 
@@ -73,11 +71,10 @@ def revert(service: str, to: str | None) -> tuple[int, Json]:
         trouble, state = recover(service), state_of(service)
     if trouble is not None and to is None:
         return 0, {"service": service, "hash": state.current, "result": "changed", "reason": trouble}
-    if to is None and len(state.history) < 2:
-        raise Failure("revert", f"{service} has no earlier release on this host; see: hostctl list")
-    if to is not None and to not in state.history:
-        raise Failure("revert", f"{service} has no release {to} on this host; kept are: {', '.join(state.history) or 'none'}")
-    return again(service, to or state.history[1])
+    wanted = to or next(iter(state.history[1:]), "")
+    if wanted not in state.history:
+        raise Failure("revert", f"{service} has no {f'release {to}' if to else 'earlier release'} here; see: hostctl list")
+    return again(service, wanted)
 
 
 def releases(service: str) -> tuple[int, Json]:
@@ -98,17 +95,15 @@ def settle(service: str | None) -> tuple[int, Json]:
             # Where somebody is at it, the next round looks again.
             if service or failure.step != "lock":
                 done.append(failure.answer(service=name))
-    codes = {"reverted": 20, "refused": 40}
-    return max((codes.get(item["result"], 0) for item in done), default=0), {"settled": done}
+    return max(({"reverted": 20, "refused": 40}.get(item["result"], 0) for item in done), default=0), {"settled": done}
 
 
 def finish(service: str, patience: float, done: list[Json]) -> None:
     with lock(f"{service}.lock", patience):
         state = state_of(service)
         if state.pending and not state.confirmable():
-            why = "nobody confirmed the change in time" if state.pending.get("works") else "an apply was killed"
-            reason = f"{why}. {recover(service)}"
-            done.append({"service": service, "hash": state.live(), "result": "reverted", "reason": reason})
+            why = "nobody confirmed the change in time" if state.pending.works else "an apply was killed"
+            done.append({"service": service, "hash": state.live(), "result": "reverted", "reason": f"{why}. {recover(service)}"})
     state = state_of(service)
     left = units.put_off(state.restarts, units.states(list(state.restarts)))
     if any(units.open_now(note["window"]) for note in left.values()):

@@ -3,7 +3,6 @@
 import fcntl
 import grp
 import hashlib
-import json
 import os
 import pwd
 import signal
@@ -30,6 +29,12 @@ class Failure(Exception):
 
     def answer(self, **known: Any) -> Json:
         return {**known, "result": "reverted" if self.code == 20 else "refused", "step": self.step, "reason": self.reason}
+
+
+def unfit(error: Exception) -> Failure:
+    """What nobody has foreseen: a full disk, a read-only file system."""
+    reason = f"{type(error).__name__}: {error}; see what the host lacks: df -h, journalctl -p err, then apply again"
+    return error if isinstance(error, Failure) else Failure("host", reason, 40)
 
 
 class Command(NamedTuple):
@@ -191,12 +196,3 @@ def remove(path: Path) -> None:
     if os.path.lexists(path):
         path.unlink()
         sync(path.parent)
-
-
-def read_json(path: Path) -> Any:
-    """The document at this path, or None where there is none."""
-    return json.loads(path.read_bytes()) if path.exists() else None
-
-
-def write_json(path: Path, value: Any) -> None:
-    write_whole(path, json.dumps(value, sort_keys=True).encode())

@@ -29,10 +29,9 @@ def demand(verb: str, *names: str) -> None:
     if verb in ("start", "restart"):
         # A unit that failed too often refuses to start until its counter is cleared.
         systemctl("reset-failed", *names)
-    result = systemctl(verb, *names)
-    if result.code != 0:
-        said = [f"{' '.join([verb, *names])}: {result.output.strip()[-300:]}", *map(journal, names[-1:])]
-        raise Failure("units", "\n".join(said))
+    if (result := systemctl(verb, *names)).code != 0:
+        said = f"{' '.join([verb, *names])}: {result.output.strip()[-300:]}"
+        raise Failure("units", "\n".join([said, *map(journal, names[-1:])]))
 
 
 def journal(name: str) -> str:
@@ -50,8 +49,7 @@ def question(names: list[str]) -> Command:
 
 def states(names: list[str], answer: Result | None = None) -> dict[str, State]:
     answer = answer or question(names).run()
-    texts = re.split(r"\n\s*\n", answer.output.strip())[:len(names)]
-    blocks = [dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)) for text in texts]
+    blocks = [dict(re.findall(r"^(\w+)=(.*)$", text, re.M)) for text in re.split(r"\n\s*\n", answer.output.strip())][:len(names)]
     if answer.code != 0 or len(blocks) != len(names):
         raise Failure("units", f"systemd does not answer: {answer.output[-500:]}", 40)
     return {name: State(block.get("ActiveState") in ("active", "reloading"), block.get("UnitFileState") in ENABLED,
@@ -89,7 +87,7 @@ def action(unit: Unit, bundle: Bundle, dirty: set[str]) -> str:
     if any(defines(path, unit.name) for path in dirty) or dirty & set(unit.restartOn):
         return "restart"
     # What was in the way and is gone was read by nobody knows whom.
-    cleared = {path for path in dirty if path in bundle.absent or os.path.dirname(path) in bundle.exclusive} - set(bundle.paths())
+    cleared = {path for path in dirty if path in bundle.absent or os.path.dirname(path) in bundle.folders()} - set(bundle.paths())
     watched = dirty if unit.watches is None else dirty & {*unit.watches, *cleared}
     return unit.onChange if watched else "none"
 
@@ -103,8 +101,7 @@ def attempt(commands: list[Command], step: str, *units: str) -> None:
     """Runs checks side by side, again and again every half second, until each has passed or its time is over."""
     begun = time.monotonic()
     while commands:
-        spent = time.monotonic() - begun
-        results = run_all([command._replace(timeout=max(1.0, command.timeout - spent)) for command in commands])
+        results = run_all([one._replace(timeout=max(1.0, begun + one.timeout - time.monotonic())) for one in commands])
         failed = [(command, result) for command, result in zip(commands, results, strict=True) if result.code != 0]
         for command, result in failed:
             if time.monotonic() - begun + 0.5 > command.timeout:

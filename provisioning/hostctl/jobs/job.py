@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hostctl.system import Failure, at, environment, installed, read_json, run, state_dir, write_json, write_whole
+from hostctl.records import read_json, write_json
+from hostctl.system import Failure, Json, at, environment, installed, run, state_dir, write_whole
 
 TAIL = 20_000
 
@@ -88,10 +89,10 @@ def ended(name: str) -> None:
 
 def status(name: str) -> dict[str, Any]:
     folder = job_dir(name)
-    started = read_json(folder / "started.json")
+    started = read_json(folder / "started.json", Json)
     if started is None:
         raise Failure("job", f"no job {name} on this host; see: hostctl job list")
-    alive, end = running(name), read_json(folder / "ended.json")
+    alive, end = running(name), read_json(folder / "ended.json", Json)
     # Neither running nor ended: the host went down under it.
     how = end or {"at": time.time(), "exitCode": None, "reason": "the host was restarted", "done": False}
     with open(folder / "log", "rb") as log:

@@ -50,7 +50,7 @@ class Revert(Server):
 
     def test_revert_command(self) -> None:
         self.assertEqual(self.hostctl("revert", "--service", "demo")[1]["reason"],
-                         "demo has no earlier release on this host; see: hostctl list")
+                         "demo has no earlier release here; see: hostctl list")
         self.changed(self.demo("good 1\n"))
         self.changed(self.demo("good 2\n"))
         code, answer = self.hostctl("revert", "--service", "demo")
