@@ -8,10 +8,22 @@ import { cacheDirectory, withLock } from "./cache.ts";
 import { type Report, step, ToolError } from "./report.ts";
 
 /** Programs from PyPI that measurements and tests use; the versions are part of what a figure means. */
-const PYTHON_TOOLS = { "ansible-core": "2.19.14", "ssh-audit": "3.9.0" } as const;
+const PYTHON_TOOLS = { "ansible-core": "2.19.14", mypy: "2.4.1", "ssh-audit": "3.9.0" } as const;
 export type PythonTool = keyof typeof PYTHON_TOOLS;
 
-/** Installs a program from PyPI into a virtual environment of its own in the cache folder. @returns the folder of its commands */
+/** PyPI does not answer: nothing is wrong with what was asked. */
+export class OutOfReach extends ToolError {
+  override name = "OutOfReach";
+}
+
+/** What pip warns of before it says that there is no such version, which it does whatever the reason is. */
+const unreachable = /NewConnectionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|NameResolutionError/;
+
+/**
+ * Installs a program from PyPI into a virtual environment of its own in the cache folder.
+ * @returns the folder of its commands
+ * @throws OutOfReach where PyPI does not answer and the program is not in the cache yet
+ */
 export async function ensurePythonTool(tool: PythonTool, report: Report): Promise<string> {
   const wanted = `${tool}==${PYTHON_TOOLS[tool]}`;
   const folder = join(
@@ -32,7 +44,10 @@ export async function ensurePythonTool(tool: PythonTool, report: Report): Promis
         all: true,
         reject: false,
       });
-      if (exitCode !== 0) throw new ToolError(`pip could not install ${wanted}: ${all.trim().split("\n").at(-1)}`);
+      if (exitCode !== 0) {
+        const message = `pip could not install ${wanted}: ${all.trim().split("\n").at(-1)}`;
+        throw unreachable.test(all) ? new OutOfReach(message) : new ToolError(message);
+      }
       // Last, so that an installation that was killed is begun anew.
       await mkdir(`${done}.new`);
       await rename(`${done}.new`, done);

@@ -19,7 +19,7 @@ def offer() -> list[str]:
         length, padding = struct.unpack(">IB", stream.read(5))
         # After the message's number a cookie of 16 bytes.
         rest = stream.read(length - 1 - padding)[17:]
-    lists = []
+    lists: list[str] = []
     while len(lists) < 6:
         size = struct.unpack(">I", rest[:4])[0]
         lists.append(rest[4:4 + size].decode())

@@ -29,7 +29,8 @@ def comparable(value: object) -> object:
 def banned(jail: str) -> list[str]:
     status = ask("status", jail)
     assert isinstance(status, list)
-    return dict(dict(status)["Actions"])["Banned IP list"]
+    addresses: list[str] = dict(dict(status)["Actions"])["Banned IP list"]
+    return addresses
 
 
 server = CSocket("/run/fail2ban/fail2ban.sock", timeout=5)
