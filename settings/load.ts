@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { parseSettings } from "./parse.ts";
 import { type SettingProblem, SettingsError, setCommand, setSecretCommand } from "./problems.ts";
 import { type SecretKey, type Settings, secretDocs } from "./schema.ts";
+import { secretProblems } from "./secrets.ts";
 
 /** Values that never leave an Output: Pulumi encrypts them wherever they go. */
 export interface Secrets {
@@ -26,6 +27,8 @@ export function loadSettings(): { settings: Settings; secrets: Secrets } {
   try {
     refuseMisplacedSecrets(all, encrypted);
     const settings = parseSettings(withoutSecrets(all));
+    const weak = secretProblems(all);
+    if (weak.length > 0) throw new SettingsError(weak);
     const config = new pulumi.Config("bascule");
     return {
       settings,
@@ -33,8 +36,7 @@ export function loadSettings(): { settings: Settings; secrets: Secrets } {
         sshPrivateKey: config.requireSecret("sshPrivateKey"),
         acmeDnsToken: config.requireSecret("acmeDnsToken"),
         appSecrets:
-          config.getSecretObject<Record<string, string>>("appSecrets")?.apply(checkedAppSecrets) ??
-          pulumi.secret<Record<string, string>>({}),
+          config.getSecretObject<Record<string, string>>("appSecrets") ?? pulumi.secret<Record<string, string>>({}),
         blueDatabaseUrl: config.getSecret("blueDatabaseUrl")?.apply((url) => url.trim()),
       },
     };
@@ -83,16 +85,4 @@ function secretDocOf(path: string): (typeof secretDocs)[SecretKey] | undefined {
 /** The same map with every secret replaced, so that no message of the parser can hold one. */
 function withoutSecrets(all: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(all).map(([path, value]) => [path, secretDocOf(path) ? "[secret]" : value]));
-}
-
-/** Names only: a value that is not text must not show in a message. */
-function checkedAppSecrets(value: Record<string, string>): Record<string, string> {
-  const wrong = Object.entries(value).filter(
-    ([name, text]) => !/^[A-Z_][A-Z0-9_]*$/.test(name) || typeof text !== "string",
-  );
-  if (wrong.length === 0) return value;
-  const names = wrong.map(([name]) => name).join(", ");
-  throw new pulumi.RunError(
-    `bascule:appSecrets: got ${names}; allowed: ${secretDocs.appSecrets.allowed}. Set it: ${setSecretCommand("bascule:appSecrets", "secrets.json")}`,
-  );
 }

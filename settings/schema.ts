@@ -79,14 +79,15 @@ export const secretDocs: Record<SecretKey, SettingDoc & { required: boolean }> =
   acmeDnsToken: {
     means:
       "Cloudflare token the server uses for the DNS challenge; give it Zone.DNS:Edit on the one zone and nothing else",
-    allowed: "a Cloudflare API token",
+    allowed: "a Cloudflare API token, 20 characters or more",
     example: "token.txt",
     change: "the token file on the server is replaced",
     required: true,
   },
   appSecrets: {
     means: "environment variables of the application that are secret, as JSON",
-    allowed: "a JSON object of upper-case names with text values",
+    allowed:
+      "a JSON object of upper-case names with texts of 12 characters or more, as shorter ones are found by trying; what is no secret belongs in bascule:app.environment",
     example: "secrets.json",
     change: "the instances restart one after the other",
     required: false,

@@ -32,7 +32,7 @@ describe("settings: loading", () => {
 
   it("keeps secrets in secret Outputs and out of the settings", async () => {
     const { settings, secrets } = await load(
-      { ...validSettings, "bascule:appSecrets": '{"SESSION_KEY":"canary"}' },
+      { ...validSettings, "bascule:appSecrets": '{"SESSION_KEY":"canary-session-key"}' },
       secretKeys,
     );
     assert.doesNotMatch(JSON.stringify(settings), /canary/);
@@ -60,6 +60,49 @@ describe("settings: loading", () => {
       refusal(/bascule:app: holds an encrypted value; .*pulumi config set --secret bascule:appSecrets < secrets\.json/),
     );
   });
+
+  for (const [what, key, value, said] of [
+    [
+      "a token that is cut off",
+      "acmeDnsToken",
+      "canary",
+      /acmeDnsToken: got what is no token; allowed: a Cloudflare API token, 20 /,
+    ],
+    [
+      "a token with a space",
+      "acmeDnsToken",
+      "canary canary canary canary",
+      /acmeDnsToken: got what is no token; allowed: /,
+    ],
+    [
+      "secrets that are guessed by trying",
+      "appSecrets",
+      '{"SESSION_KEY":"canary","API_KEY":"canary-canary","PIN":"canary-cana"}',
+      /appSecrets: got SESSION_KEY and PIN, which are too short; allowed: .* of 12 characters or more.*--secret bascule:appSecrets < secrets\.json$/,
+    ],
+    [
+      "a name no program can read",
+      "appSecrets",
+      '{"session-key":"canary-canary"}',
+      /appSecrets: got the name session-key; allowed: /,
+    ],
+    [
+      "a secret that is no text",
+      "appSecrets",
+      '{"KEY":["canary-canary"]}',
+      /appSecrets: got KEY, which is no text; allowed: /,
+    ],
+    ["secrets in a list", "appSecrets", '["canary-canary"]', /appSecrets: got what is no JSON object; allowed: /],
+    [
+      "secrets that are no JSON",
+      "appSecrets",
+      "KEY=canary-canary",
+      /appSecrets: got what is no JSON object; allowed: /,
+    ],
+  ] as const)
+    it(`refuses ${what} without showing it`, async () => {
+      await assert.rejects(load({ ...validSettings, [`bascule:${key}`]: value }, secretKeys), refusal(said));
+    });
 
   it("names the command for a missing secret", async () => {
     const { "bascule:acmeDnsToken": _, ...rest } = validSettings;

@@ -116,7 +116,7 @@ export const refusedOfServices: Refused[] = [
     "no token for certificates",
     without("bascule:acmeDnsToken"),
     [
-      "bascule:acmeDnsToken is missing (Cloudflare token the server uses for the DNS challenge; give it Zone.DNS:Edit on the one zone and nothing else); allowed: a Cloudflare API token. Set it: pulumi config set --secret bascule:acmeDnsToken < token.txt",
+      "bascule:acmeDnsToken is missing (Cloudflare token the server uses for the DNS challenge; give it Zone.DNS:Edit on the one zone and nothing else); allowed: a Cloudflare API token, 20 characters or more. Set it: pulumi config set --secret bascule:acmeDnsToken < token.txt",
     ],
   ],
   [
