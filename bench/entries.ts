@@ -11,8 +11,9 @@ import { applier, copy, verification } from "./data.ts";
 import { logins, measureDrift, victimOf } from "./drift/entry.ts";
 import { type Entry, seconds } from "./figures.ts";
 import { hardening } from "./hardening.ts";
-import { freeze, rollback } from "./move.ts";
+import { dataRollback, freeze } from "./move.ts";
 import { release } from "./release.ts";
+import { rollback } from "./rollback.ts";
 import { endOnSignals, timed, withScene } from "./scene.ts";
 import { shop } from "./shop.ts";
 import { switches } from "./switches.ts";
@@ -24,6 +25,7 @@ export const entries: Record<string, Entry> = {
   release,
   freeze,
   rollback,
+  "data-rollback": dataRollback,
   switches,
   copy,
   verify: verification,

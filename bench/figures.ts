@@ -18,3 +18,10 @@ export const seconds = (value: number): Figure => ({ value: rounded(value), unit
 
 /** To three digits behind the point, so that a figure does not look more exact than it is. */
 export const rounded = (value: number): number => Math.round(value * 1000) / 1000;
+
+/** Of an even number of values: between the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
+}

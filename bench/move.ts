@@ -5,7 +5,7 @@ import { type Pair, startPair } from "../test/migration/support/pair.ts";
 import { startOperator } from "../test/migration/support/processes.ts";
 import { startShoppers, type Writers } from "../test/migration/support/writer.ts";
 import { ensurePooler } from "../tools/clients.ts";
-import { type Entry, type Figure, rounded, seconds } from "./figures.ts";
+import { type Entry, type Figure, median, rounded, seconds } from "./figures.ts";
 import type { Say } from "./scene.ts";
 
 /** From the oldest one that can be moved to the one a new server gets. */
@@ -43,7 +43,7 @@ export const freeze: Entry = {
     }),
 };
 
-export const rollback: Entry = {
+export const dataRollback: Entry = {
   about: "a rollback of the data from its command to the first write answered by blue, with all writes kept",
   run: (say) =>
     withWriters(say, async ({ pair, shoppers }) => {
@@ -92,10 +92,4 @@ async function withWriters(say: Say, measure: (run: Run) => Promise<Record<strin
     await shoppers.stop();
     await pair.remove();
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
 }

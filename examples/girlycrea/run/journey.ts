@@ -239,13 +239,19 @@ export class Journey {
   async #rollback(say: Say): Promise<void> {
     const { seconds } = moveSchema.parse(JSON.parse(await this.#bascule(["rollback", "--json"], say)));
     this.#figures.rollback = { seconds };
-    // Who confirmed an order does not matter any more: blue must know them all. The list comes first, as users go on.
-    const confirmed = this.users.orders();
-    const known = await made(this.#blue).orderTokens();
-    this.#figures.writesLost = confirmed.filter(({ token }) => !known.has(token)).length;
-    say(`writesLost: ${this.#figures.writesLost} of ${confirmed.length} confirmed orders are not on blue`);
+    const { lost, confirmed } = await this.lostOnBlue();
+    this.#figures.writesLost = lost;
+    say(`writesLost: ${lost} of ${confirmed} confirmed orders are not on blue`);
     await this.#noteMove(say);
     await this.#pause(SETTLE_MS);
+  }
+
+  /** Once blue has the writes. Who confirmed an order does not matter any more: blue must know them all. */
+  async lostOnBlue(): Promise<{ lost: number; confirmed: number }> {
+    // The list comes first, as users go on.
+    const confirmed = this.users.orders();
+    const known = await made(this.#blue).orderTokens();
+    return { lost: confirmed.filter(({ token }) => !known.has(token)).length, confirmed: confirmed.length };
   }
 
   /** What the last move of the database was: how long it held the writes, and whether both sides were equal at that moment. */
