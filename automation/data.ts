@@ -13,6 +13,7 @@ import { countBothSides, refuseUnderTraffic } from "./copy.ts";
 import { refusal } from "./errors.ts";
 import { openHost } from "./host.ts";
 import { MOVER, type MoverCall, requireReplication, runMover } from "./mover.ts";
+import type { StackOutputs } from "./outputs.ts";
 import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
 
@@ -125,9 +126,10 @@ export function flipToGreen(session: Session, report: Report): Promise<DataMove>
 }
 
 /** Moves the writes back to blue; the proof goes on without anybody who waits for it. */
-export function flipToBlue(session: Session, report: Report): Promise<DataMove> {
+export function flipToBlue(session: Session, green: StackOutputs, report: Report): Promise<DataMove> {
   const call: MoverCall = { verb: "flip", args: ["--to", "blue"], until: "flipped" };
-  return report.step("the database: moving the writes back to blue", () => onGreen<DataMove>(session, call, report));
+  const flip = () => onGreen<DataMove>(session, call, report, green);
+  return report.step("the database: moving the writes back to blue", flip);
 }
 
 /** The writes alone, without traffic: for what was left in the middle. Waits for the proof. */
@@ -154,9 +156,9 @@ export async function blueTakesWrites(session: Session): Promise<boolean> {
   }
 }
 
-async function onGreen<T>(session: Session, call: MoverCall, report: Report): Promise<T> {
+async function onGreen<T>(session: Session, call: MoverCall, report: Report, green?: StackOutputs): Promise<T> {
   requireReplication(session);
-  const host = await openHost(session);
+  const host = await openHost(session, green);
   try {
     return await runMover<T>(host, call, report);
   } finally {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
-import { engineEnvironment, type SessionOptions } from "./environment.ts";
+import { engineVariables, type SessionOptions, startPlugins } from "./environment.ts";
 import { OperatorError, refusal } from "./errors.ts";
 import { stackFolder } from "./folders.ts";
 import { holdForward } from "./forward.ts";
@@ -43,7 +43,7 @@ export async function stackEnvironment(options: SessionOptions, report: Report):
 }
 
 async function startEngineHelpers(options: SessionOptions, report: Report): Promise<Helpers> {
-  const { variables, standIns } = await engineEnvironment(options, report, IDLE_SECONDS);
+  const { variables, standIns } = await startPlugins(await engineVariables(options, report), IDLE_SECONDS);
   return { variables, standIns: standIns?.pid };
 }
 

@@ -1,4 +1,5 @@
 import { delimiter, dirname, join } from "node:path";
+import { cacheDirectory } from "../tools/cache.ts";
 import { ensureEngine } from "../tools/engine.ts";
 import { OperatorError } from "./errors.ts";
 import { localBackend } from "./folders.ts";
@@ -22,13 +23,13 @@ export interface EngineEnvironment {
 }
 
 /**
- * Finds the engine, chooses the plugins and says which.
- * @param idleSeconds how long the stand-ins wait for a call before they end by themselves
+ * Finds the engine, chooses the plugins and says which. What it gives is enough to look at a stack, and for official plugins.
+ * @param forProgram variables of the program, which the official language host has from the engine
  */
-export async function engineEnvironment(
+export async function engineVariables(
   options: SessionOptions,
   report: Report,
-  idleSeconds: number,
+  forProgram: Record<string, string> = {},
 ): Promise<EngineEnvironment> {
   const file = openStackFile(options.cwd, options.stack);
   const engine = await ensureEngine((line) => report.line(line));
@@ -36,6 +37,8 @@ export async function engineEnvironment(
   const variables = {
     PATH: withDynamicPlugin([binaries, dirname(engine.path), process.env.PATH ?? ""].join(delimiter), engine),
     ...stackVariables(options),
+    ...compiled(),
+    ...forProgram,
   };
   const plugins = await choosePlugins(options.plugins, engine.path, variables.PATH);
   report.line(
@@ -50,17 +53,36 @@ export async function engineEnvironment(
       "run it where the official plugins can be installed; the stand-ins refuse every endpoint but the local cloud",
     );
   }
-  const standIns = await startStandIns(idleSeconds);
+  return { variables, plugins };
+}
+
+/**
+ * Starts the stand-ins, where they were chosen.
+ * @param idleSeconds how long they wait for a call before they end by themselves
+ * @param forProgram variables of the program, which the stand-ins start themselves
+ */
+export async function startPlugins(
+  environment: EngineEnvironment,
+  idleSeconds: number,
+  forProgram: Record<string, string> = {},
+): Promise<EngineEnvironment> {
+  if (environment.plugins === "official") return environment;
+  const standIns = await startStandIns(idleSeconds, { ...compiled(), ...forProgram });
   return {
-    plugins,
+    ...environment,
     standIns,
     variables: {
-      ...variables,
+      ...environment.variables,
       PULUMI_DEBUG_PROVIDERS: standIns.providers,
       PULUMI_DEBUG_LANGUAGES: standIns.language,
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     },
   };
+}
+
+/** The program is loaded anew for every preview and update, and half of that time is compiling the SDK. */
+function compiled(): Record<string, string> {
+  return { NODE_COMPILE_CACHE: join(cacheDirectory(), "compiled") };
 }
 
 /** Enough to ask the engine what is in the stack and its file; to change anything takes plugins too. */

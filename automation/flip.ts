@@ -22,6 +22,10 @@ export interface FlipOptions {
   interruption: Interruption;
   /** Asked once the plan is known and allowed. */
   confirm?: (plan: string[]) => Promise<boolean>;
+  /** When what its seconds count from began, in ms since this process did. @default now */
+  since?: number;
+  /** What traffic waits for once the plan is known and allowed. */
+  before?: () => Promise<void>;
 }
 
 /**
@@ -35,23 +39,43 @@ export async function flip(
   options: FlipOptions,
   report: Report,
 ): Promise<FlipResult> {
-  const started = performance.now();
+  const started = options.since ?? performance.now();
   const before = wantedWeight(session);
   session.file.set("bascule:traffic", "weight", weight);
+  let arrived: Promise<Pick<FlipResult, "arrival" | "seconds">> | undefined;
+  const arrive = () => {
+    arrived ??= look(prober, weight, started, options, report);
+    // Whoever awaits it below hears of it; an update that fails meanwhile is the first to be told.
+    arrived.catch(() => undefined);
+    return arrived;
+  };
   let plan: string[];
   try {
-    plan = await heldUpdate(session, { ...options, refused: "this is not only a move of traffic" }, report);
+    const held = { ...options, refused: "this is not only a move of traffic", onChanged: arrive };
+    plan = await heldUpdate(session, held, report);
   } catch (error) {
     session.file.set("bascule:traffic", "weight", before);
     throw explain(error, session.stack.name);
   }
-  const arrival = await report.step(`weight ${weight}: waiting for new requests to arrive`, () =>
-    awaitArrival(prober, weight, options.deadlineSeconds, options.interruption.signal),
-  );
+  const { arrival, seconds } = await arrive();
   report.line(
     `weight ${weight}: green answered ${Math.round(arrival.greenShare * 100)} % of the last round, ${arrival.failed} of ${arrival.requests} probes failed${arrival.lastError ? ` (${arrival.lastError})` : ""}`,
   );
-  return { weight, plan, seconds: Math.round((performance.now() - started) / 100) / 10, arrival };
+  return { weight, plan, seconds, arrival };
+}
+
+/** Looks from the moment on when traffic was changed, while the engine closes its books. */
+async function look(
+  prober: Prober,
+  weight: number,
+  started: number,
+  { deadlineSeconds, interruption }: FlipOptions,
+  report: Report,
+): Promise<Pick<FlipResult, "arrival" | "seconds">> {
+  const arrival = await report.step(`weight ${weight}: waiting for new requests to arrive`, () =>
+    awaitArrival(prober, weight, deadlineSeconds, interruption.signal),
+  );
+  return { arrival, seconds: Math.round((performance.now() - started) / 100) / 10 };
 }
 
 /** The weight the stack file asks for; the deployed one is an output of the stack. */

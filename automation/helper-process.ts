@@ -33,9 +33,14 @@ const HELPERS = /forward-holder\.ts|localcloud\/(bin\.mjs|cli\.ts)/;
  * Starts a process that outlives this one and waits for its first line. It gets a process group of its own, so that a Ctrl-C of the
  * terminal cannot take it away under an engine that is stopping, and its orders on stdin, as they may hold a key.
  */
-export async function startHelper(name: string, args: string[], orders = ""): Promise<HelperProcess> {
+export async function startHelper(
+  name: string,
+  args: string[],
+  { orders = "", variables = {} }: { orders?: string; variables?: Record<string, string> } = {},
+): Promise<HelperProcess> {
   const { path, descriptor } = helperLog(name);
-  const child = spawn(process.execPath, args, { detached: true, stdio: ["pipe", "pipe", descriptor] });
+  const env = { ...process.env, ...variables };
+  const child = spawn(process.execPath, args, { detached: true, stdio: ["pipe", "pipe", descriptor], env });
   const { pid, stdin, stdout } = child;
   if (pid === undefined || !stdin || !stdout) return { pid: 0, ready: null, log: path };
   stdin.on("error", () => {});

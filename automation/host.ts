@@ -23,8 +23,9 @@ export interface HostCall {
   accept?: number[];
 }
 
-export async function openHost(session: Session): Promise<Host> {
-  return connectHost(await stackOutputs(session.stack), session.secrets.sshPrivateKey);
+/** @param outputs where they are known already: to ask for them is a run of the engine */
+export async function openHost(session: Session, outputs?: StackOutputs): Promise<Host> {
+  return connectHost(outputs ?? (await stackOutputs(session.stack)), session.secrets.sshPrivateKey);
 }
 
 /** The same, for those who know already where green is. */

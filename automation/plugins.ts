@@ -102,17 +102,13 @@ function recentlyFailed(): boolean {
 
 /**
  * Starts the stand-ins and waits for their ports.
+ * @param variables of the program they run
  * @param idleSeconds they end by themselves after so long without a call, so a killed parent leaves nothing behind
  */
-export async function startStandIns(idleSeconds: number): Promise<StandIns> {
+export async function startStandIns(idleSeconds: number, variables: Record<string, string>): Promise<StandIns> {
   const cli = fileURLToPath(new URL("../localcloud/bin.mjs", import.meta.url));
-  const { ready, log } = await startHelper("stand-ins", [
-    cli,
-    "plugins",
-    "--json",
-    "--idle-seconds",
-    String(idleSeconds),
-  ]);
+  const args = [cli, "plugins", "--json", "--idle-seconds", String(idleSeconds)];
+  const { ready, log } = await startHelper("stand-ins", args, { variables });
   if (ready === null) throw new OperatorError("the provider stand-ins did not start", `see ${log}`);
   return readySchema.parse(JSON.parse(ready));
 }

@@ -6,6 +6,7 @@ import { blueTakesWrites, type DataMove, flipToBlue } from "./data.ts";
 import { OperatorError, refusal } from "./errors.ts";
 import { flip, requireArrival } from "./flip.ts";
 import { deployedWeight, previousWeight, ROLLBACK_MESSAGE } from "./history.ts";
+import { type StackOutputs, stackOutputs } from "./outputs.ts";
 import { createProber, requireHealthy } from "./probe.ts";
 import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
@@ -29,7 +30,7 @@ export interface RollbackOptions {
  */
 export async function rollback(session: Session, options: RollbackOptions, report: Report): Promise<RollbackResult> {
   const { interruption } = options;
-  const history = await session.stack.history(100, 1);
+  const [history, green] = await Promise.all([session.stack.history(100, 1, false), stackOutputs(session.stack)]);
   const from = deployedWeight(history);
   const to = previousWeight(history);
   if (to === null || to === from) {
@@ -43,12 +44,12 @@ export async function rollback(session: Session, options: RollbackOptions, repor
     requireHealthy(prober, "blue", session.settings.blue.address, "blue must answer before traffic goes back to it"),
   );
   let data: DataMove | "unknown" | undefined;
-  const confirm = async () => {
-    if (session.settings.data.move === "replication") data = await dataBack(session, options, report);
-    return true;
+  const before = async () => {
+    data = await dataBack(session, green, options, report);
   };
   const message = `${ROLLBACK_MESSAGE}: ${to}`;
-  const move = { message, deadlineSeconds: arrivalDeadline(session), interruption, confirm };
+  const follows = session.settings.data.move === "replication" ? { before } : {};
+  const move = { message, deadlineSeconds: arrivalDeadline(session), interruption, since: 0, ...follows };
   const result = await flip(session, prober, to, move, report);
   requireArrival(result);
   const moved = summary(from, to, [result]);
@@ -62,17 +63,18 @@ export async function rollback(session: Session, options: RollbackOptions, repor
 }
 
 /**
- * The writes first: traffic that came back before them would meet a database that refuses it. Once the plan is known to move traffic
- * and nothing else, so that a refused rollback leaves the writes where they are.
+ * The writes first: traffic that came back before them would meet a database that refuses it, so it waits for them inside its
+ * update. Once the plan is known to move traffic and nothing else, so that a refused rollback leaves the writes where they are.
  * @throws OperatorError with exit 30 when green, which has the writes, does not give them back
  */
 async function dataBack(
   session: Session,
+  green: StackOutputs,
   { trafficOnly }: RollbackOptions,
   report: Report,
 ): Promise<DataMove | "unknown"> {
   try {
-    return await flipToBlue(session, report);
+    return await flipToBlue(session, green, report);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     if (await blueTakesWrites(session)) {

@@ -2,6 +2,7 @@ import * as cloudflare from "@pulumi/cloudflare";
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../settings/schema.ts";
 import type { Naming } from "./naming.ts";
+import { trafficGate } from "./traffic-gate.ts";
 import { type Side, trafficPlan } from "./traffic-plan.ts";
 import type { Zone } from "./zone.ts";
 
@@ -62,7 +63,7 @@ export class Traffic extends pulumi.ComponentResource {
         // Sessions and carts live on one side only; a user changes sides when their pool leaves the list, not at random.
         sessionAffinity: "cookie",
       },
-      { parent: this },
+      { parent: this, ...trafficGate() },
     );
   }
 
@@ -126,6 +127,7 @@ export class Traffic extends pulumi.ComponentResource {
       },
       {
         parent: this,
+        ...trafficGate(),
         // A record that was there before us is taken over as it is, and outlives the stack.
         ...(recordId ? { import: `${args.zone.id}/${recordId}`, retainOnDelete: true } : {}),
       },

@@ -52,6 +52,11 @@ describe("the main job", function () {
       );
     });
 
+    it("brings users and data back in seconds", () => {
+      const { seconds } = world.report().rollback;
+      assert.ok(seconds > 0 && seconds < 20, `${seconds} s`);
+    });
+
     it("fails no request of the users and turns none away", () => {
       const { users } = world.report();
       assert.ok(users.requests > 500, `${users.requests} requests`);

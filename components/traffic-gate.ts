@@ -1,0 +1,28 @@
+import { connect } from "node:net";
+import * as pulumi from "@pulumi/pulumi";
+
+/**
+ * Where an update is run together with a move of the data (`automation/gate.ts`), traffic waits here until the data is where it
+ * goes. Everywhere else there is nothing to wait for, and a preview never waits.
+ */
+export function trafficGate(): pulumi.CustomResourceOptions {
+  const socket = process.env.BASCULE_TRAFFIC_GATE;
+  if (socket === undefined) return {};
+  return { hooks: { beforeUpdate: [new pulumi.ResourceHook("bascule-traffic-gate", () => pass(socket))] } };
+}
+
+/** @throws Error, with which the update fails before it has changed anything, unless there is no gate or it answers "go" */
+async function pass(socket: string): Promise<void> {
+  const answer = await ask(socket).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "go";
+    throw new Error(`traffic stays where it is: whoever moves the data is gone (${error.message})`);
+  });
+  if (answer !== "go")
+    throw new Error(`traffic stays where it is: ${answer || "nobody said that the data has arrived"}`);
+}
+
+async function ask(socket: string): Promise<string> {
+  let said = "";
+  for await (const part of connect(socket)) said += String(part);
+  return said;
+}
