@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Expiry, isUnknownCommand, readExpiries } from "./expiry.ts";
 import { OWN_PREFIX } from "./policy.ts";
 import { integer } from "./reply.ts";
-import type { Question, Reply, Server } from "./server.ts";
+import { isReply, type Question, type Reply, type Server } from "./server.ts";
 import { copyByType } from "./typewise.ts";
 
 /** What a number of keys came to. */
@@ -133,7 +133,7 @@ interface Item {
 /** A value that could not be carried because of what it is; anything else that goes wrong ends the copy. */
 function isRefusal(error: Error): boolean {
   const cause = error.cause instanceof Error ? error.cause : error;
-  return cause.name === "ReplyError";
+  return isReply(cause);
 }
 
 /** Refusals that meet every key, whatever it holds. */

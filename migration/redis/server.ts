@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { Redis, type RedisOptions } from "ioredis";
+import { Redis, type RedisOptions, ReplyError } from "ioredis";
 import type { Side } from "../side.ts";
 
 /** Where a server is and who asks. */
@@ -72,8 +72,8 @@ export class Server {
   }
 
   #answer(error: Error | null, reply: unknown): Reply {
-    // An error the server gave has the name ReplyError; any other one means that nobody knows what became of the command.
-    if (error !== null && error.name !== "ReplyError") throw this.#broken(error);
+    // With any other error than the server's own nobody knows what became of the command.
+    if (error !== null && !isReply(error)) throw this.#broken(error);
     return error ?? (reply as Reply);
   }
 
@@ -89,6 +89,11 @@ export class Server {
     const cause = this.#said ?? error;
     return new Error(`${this.side} (${host}:${port}): ${cause.message}`, { cause });
   }
+}
+
+/** Whether the server gave the error. Not by its name: where the program is packed, classes have others. */
+export function isReply(error: unknown): boolean {
+  return error instanceof ReplyError;
 }
 
 /** The settings all our clients share. */
