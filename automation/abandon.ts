@@ -1,9 +1,11 @@
 import { hostname } from "node:os";
 import { blueAccess } from "../migration/mover/configuration.ts";
+import { blueRedisAccess } from "../migration/mover/keys/configuration.ts";
 import { openAlone } from "../migration/postgres/alone.ts";
 import type { Move } from "../migration/postgres/move.ts";
 import { NativePath } from "../migration/postgres/native.ts";
 import { noPooler } from "../migration/postgres/pooler.ts";
+import { openAlone as openKeysAlone } from "../migration/redis/alone.ts";
 import { dataStatus, requireDomain } from "./data.ts";
 import { OperatorError, refusal } from "./errors.ts";
 import { requireReplication } from "./mover.ts";
@@ -12,7 +14,7 @@ import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Opens blue's database with what it has, from this machine: for a green that is gone for good with the writes. What green had taken
+ * Opens blue's database with what it has, and its Redis where keys move, from this machine: for a green that is gone for good with the writes. What green had taken
  * and not yet sent is lost, and green must not come back as it was.
  * @throws OperatorError with exit 30 unless the domain was typed, and while green answers: then nothing needs to be lost
  */
@@ -24,7 +26,7 @@ export async function abandonGreen(
   requireReplication(session);
   await requireDomain(session, typed, "data abandon-green", "What green had not sent yet is lost.");
   await refuseWhereItAnswers(session, report);
-  const { blueDatabaseUrl = "" } = session.secrets;
+  const { blueDatabaseUrl = "", blueRedisUrl } = session.secrets;
   const blue = blueAccess(blueDatabaseUrl);
   // Nobody outside green's server reaches its database; the address only names it.
   const green = { host: (await stackOutputs(session.stack)).serverAddress, port: 5432, database: "gone", user: "gone" };
@@ -33,6 +35,10 @@ export async function abandonGreen(
   await report.step("opening blue's database with what it has", () =>
     openAlone(move, "blue", `the operator's bascule, process ${process.pid} on ${hostname()}`),
   );
+  if (blueRedisUrl !== undefined)
+    await report.step("opening blue's Redis with what it has", () =>
+      openKeysAlone("blue", blueRedisAccess(blueRedisUrl)),
+    );
   return { writer: "blue" };
 }
 

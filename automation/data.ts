@@ -5,10 +5,13 @@ import { leftoversScript } from "../migration/copy/job.ts";
 import type { Inspection } from "../migration/inspection.ts";
 import { blueAccess } from "../migration/mover/configuration.ts";
 import type { FlipResult } from "../migration/mover/flips.ts";
+import { blueRedisAccess } from "../migration/mover/keys/configuration.ts";
+import type { KeysVerification } from "../migration/mover/keys/verbs.ts";
 import type { DataStatus } from "../migration/mover/status.ts";
 import { Database } from "../migration/postgres/database.ts";
 import { readFence } from "../migration/postgres/fence.ts";
 import type { Verification } from "../migration/postgres/verify/verify.ts";
+import { takesWrites } from "../migration/redis/alone.ts";
 import { countBothSides, refuseUnderTraffic } from "./copy.ts";
 import { refusal } from "./errors.ts";
 import { openHost } from "./host.ts";
@@ -27,9 +30,12 @@ export function dataStatus(session: Session, report: Report): Promise<DataStatus
   return onGreen<DataStatus>(session, { verb: "status" }, report);
 }
 
-/** Compares both databases row by row, inside the databases. */
-export function verifyData(session: Session, report: Report): Promise<Verification> {
-  return onGreen<Verification>(session, { verb: "verify" }, report);
+/** Both databases row by row, and the keys of Redis where they move. */
+export type DataVerification = Verification & { keys?: KeysVerification };
+
+/** Compares both sides, the rows inside the databases. */
+export function verifyData(session: Session, report: Report): Promise<DataVerification> {
+  return onGreen<DataVerification>(session, { verb: "verify" }, report);
 }
 
 /** Brings a flip whose operator died to its end, as the watchdog on green does by itself. */
@@ -38,8 +44,10 @@ export function recoverData(session: Session, report: Report): Promise<unknown> 
 }
 
 /**
- * Brings blue's database to green and keeps it current; users write all the time. Run again it goes on where it was.
- * @throws OperatorError with exit 30 while green takes traffic, or has rows of its own that nobody said may go
+ * Brings blue's database to green and keeps it current, and its keys where they move; users write all the time. Run again it goes on
+ * where it was.
+ * @throws OperatorError with exit 30 while green takes traffic, has rows or keys of its own that nobody said may go, or blue has keys
+ *   without a policy
  */
 export async function sync(
   session: Session,
@@ -50,9 +58,9 @@ export async function sync(
   const host = await openHost(session);
   try {
     const before = await runMover<DataStatus>(host, { verb: "status" }, report);
-    if (before.state === "current") return before;
+    if (before.state === "current" && (before.keys === undefined || before.keys.state === "following")) return before;
     await refuseUnderTraffic(session);
-    const call: MoverCall = { verb: "sync" };
+    const call: MoverCall = { verb: "sync", args: options.discardGreenWrites ? ["--discard"] : [] };
     if (before.state === "none") call.before = await makeRoom(session, options.discardGreenWrites, report);
     return await report.step("bringing blue's rows to green", () => runMover<DataStatus>(host, call, report));
   } finally {
@@ -117,6 +125,8 @@ export interface DataMove {
   freezeMs: number;
   lines?: FlipResult["lines"];
   proof?: FlipResult["proof"];
+  /** Of the keys of Redis: how long they were held, and what was kept of the promise of each prefix. */
+  keys?: FlipResult["keys"];
 }
 
 /** Moves the writes to green and waits for the proof. */
@@ -139,14 +149,16 @@ export function moveData(session: Session, to: string, report: Report): Promise<
 
 const PATIENCE_MS = 5_000;
 
-/** Asked of blue's database itself, for when green does not answer. False also where this machine cannot reach it. */
+/** Asked of blue's servers themselves, for when green does not answer. False also where this machine cannot reach them. */
 export async function blueTakesWrites(session: Session): Promise<boolean> {
-  const { blueDatabaseUrl } = session.secrets;
+  const { blueDatabaseUrl, blueRedisUrl } = session.secrets;
   if (blueDatabaseUrl === undefined) return false;
   const blue = new Database("blue", blueAccess(blueDatabaseUrl));
   const late = new AbortController();
+  const rows = async () => (await readFence(blue)) === "open";
+  const keys = async () => blueRedisUrl === undefined || takesWrites("blue", blueRedisAccess(blueRedisUrl));
   try {
-    const asked = readFence(blue).then((fence) => fence === "open");
+    const asked = Promise.all([rows(), keys()]).then((open) => open.every(Boolean));
     return await Promise.race([asked, pause(PATIENCE_MS, false, { signal: late.signal })]);
   } catch {
     return false;

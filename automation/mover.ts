@@ -13,6 +13,7 @@ interface MoverEvent {
   secondsLeft?: number;
   freezeMs?: number;
   to?: string;
+  keys?: { to: string; freezeMs: number; promises: string[] };
   result?: unknown;
   kind?: string;
   message?: string;
@@ -98,7 +99,8 @@ function isEvent(value: unknown): value is MoverEvent {
   return typeof value === "object" && value !== null && "event" in value;
 }
 
-function tell({ event, what = "", line, ms, share, secondsLeft, freezeMs, to }: MoverEvent, report: Report): void {
+function tell(told: MoverEvent, report: Report): void {
+  const { event, what = "", line, ms, share, secondsLeft, freezeMs, to, keys } = told;
   if (event === "line") report.line(`  ${line} ${what}: ${ms} ms`);
   if (event === "step") report.line(what);
   if (event === "progress") {
@@ -107,6 +109,10 @@ function tell({ event, what = "", line, ms, share, secondsLeft, freezeMs, to }: 
     report.line(`  ${bar}${what}${left}`);
   }
   if (event === "flipped") report.line(`the writes are at ${to}; they were held for ${Math.round(freezeMs ?? 0)} ms`);
+  if (event === "flipped" && keys !== undefined) {
+    report.line(`the keys are at ${keys.to}; they were held for ${Math.round(keys.freezeMs)} ms`);
+    for (const promise of keys.promises) report.line(`  ${promise}`);
+  }
 }
 
 function failure(

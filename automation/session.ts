@@ -11,7 +11,7 @@ import { openStackFile, type StackFile } from "./stack-file.ts";
 export interface StackSession {
   stack: Stack;
   settings: Settings;
-  secrets: { sshPrivateKey: string; blueDatabaseUrl?: string };
+  secrets: { sshPrivateKey: string; blueDatabaseUrl?: string; blueRedisUrl?: string };
   file: StackFile;
 }
 
@@ -77,5 +77,8 @@ function readConfig(config: ConfigMap): Pick<StackSession, "settings" | "secrets
       "pulumi config set --secret bascule:sshPrivateKey < ~/.ssh/id_ed25519",
     );
   }
-  return { settings, secrets: { sshPrivateKey, blueDatabaseUrl: config["bascule:blueDatabaseUrl"]?.value } };
+  const [blueDatabaseUrl, blueRedisUrl] = ["blueDatabaseUrl", "blueRedisUrl"].map(
+    (key) => config[`bascule:${key}`]?.value,
+  );
+  return { settings, secrets: { sshPrivateKey, blueDatabaseUrl, blueRedisUrl } };
 }

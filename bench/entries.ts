@@ -12,6 +12,7 @@ import { logins, measureDrift, victimOf } from "./drift/entry.ts";
 import { type Entry, seconds } from "./figures.ts";
 import { hardening } from "./hardening.ts";
 import { dataRollback, freeze } from "./move.ts";
+import { redis } from "./redis.ts";
 import { release } from "./release.ts";
 import { rollback } from "./rollback.ts";
 import { endOnSignals, timed, withScene } from "./scene.ts";
@@ -30,6 +31,7 @@ export const entries: Record<string, Entry> = {
   copy,
   verify: verification,
   applier,
+  redis,
   up: {
     about: "pulumi up of a bare single VPS, a no-change up, a preview",
     run: (say, choice) =>

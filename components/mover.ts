@@ -4,6 +4,7 @@ import { renderMover } from "../provisioning/mover/render.ts";
 import type { Settings } from "../settings/schema.ts";
 import { HostService } from "./host-service.ts";
 import { PORT } from "./pgbouncer.ts";
+import type { MoveUsers } from "./redis.ts";
 import type { Release } from "./release.ts";
 import type { Server } from "./server.ts";
 
@@ -19,6 +20,12 @@ export interface MoverArgs {
   password: pulumi.Output<string>;
   /** Secret; the other database of the move. */
   blueDatabaseUrl: pulumi.Output<string>;
+  /** Blue's Redis, whom one comes to the cache here as, and what becomes of the keys. @default they start anew */
+  keys?: {
+    blueRedisUrl: pulumi.Output<string>;
+    users: MoveUsers;
+    redis: Pick<Settings["redis"], "move" | "blueUsers">;
+  };
   /** How long a flip may hold writes, and whether it may end transactions. */
   data: Settings["data"];
 }
@@ -27,16 +34,26 @@ export interface MoverArgs {
 export class Mover extends pulumi.ComponentResource {
   constructor(name: string, args: MoverArgs, opts?: pulumi.ComponentResourceOptions) {
     super("bascule:database:Mover", name, { move: args.data.move }, opts);
-    const { image, database, role, data } = args;
+    const { image, database, role, data, keys } = args;
     const bundle = pulumi
-      .all([pulumi.output(args.node), args.password, args.blueDatabaseUrl])
-      .apply(([node, password, blueUrl]) =>
+      .all([pulumi.output(args.node), args.password, args.blueDatabaseUrl, pulumi.output(keys)])
+      .apply(([node, password, blueUrl, moved]) =>
         renderMover({
           image,
           node,
           database,
           poolPort: PORT,
           move: { blueUrl, role, password },
+          ...(moved === undefined
+            ? {}
+            : {
+                keys: {
+                  blueUrl: moved.blueRedisUrl,
+                  blueUsers: moved.redis.blueUsers,
+                  policies: moved.redis.move ?? {},
+                  ...moved.users,
+                },
+              }),
           freezeBudgetSeconds: data.freezeBudgetSeconds,
           endLongTransactions: data.endLongTransactions,
         }),

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { Image } from "../provisioning/image.ts";
-import { cachePort, type EvictionPolicy, queuePort, renderRedis } from "../provisioning/redis/render.ts";
+import { relayPort } from "../provisioning/mover/relay.ts";
+import { cachePort, type EvictionPolicy, queuePort, relayedUser, renderRedis } from "../provisioning/redis/render.ts";
 import { HostService } from "./host-service.ts";
 import type { Server } from "./server.ts";
 
@@ -16,6 +17,14 @@ export interface RedisArgs {
   queue: boolean;
   /** Memory for the queue's keys. A full queue refuses to write. */
   queueMaxmemoryMiB: pulumi.Input<number>;
+  /** Whether keys move between blue and here: the application then asks the relay, which leads to the side that takes the writes. */
+  moves: boolean;
+}
+
+/** Secret; whom one comes to the cache as while its keys move. */
+export interface MoveUsers {
+  moverPassword: pulumi.Output<string>;
+  appPassword: pulumi.Output<string>;
 }
 
 /** Cache on loopback, and a queue beside it where asked: Valkey where Debian ships it, else Redis. */
@@ -24,25 +33,37 @@ export class Redis extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
   /** Secret; the queue, where there is one. */
   readonly queueUrl?: pulumi.Output<string>;
+  /** Where keys move. */
+  readonly move?: MoveUsers;
 
   constructor(name: string, args: RedisArgs, opts?: pulumi.ComponentResourceOptions) {
     super("bascule:cache:Redis", name, { policy: args.policy, queue: args.queue }, opts);
     const password = this.createPassword(`${name}-password`);
     const monitor = this.createPassword(`${name}-monitor-password`);
     const queue = args.queue ? this.createPassword(`${name}-queue-password`) : undefined;
+    if (args.moves)
+      this.move = {
+        moverPassword: this.createPassword(`${name}-mover-password`),
+        appPassword: this.createPassword(`${name}-relayed-password`),
+      };
     const bundle = pulumi
-      .all([password, monitor, queue, args.maxmemoryMiB, args.queueMaxmemoryMiB])
-      .apply(([secret, monitorPassword, queueSecret, maxmemoryMiB, queueMaxmemoryMiB]) =>
+      .all([password, monitor, queue, args.maxmemoryMiB, args.queueMaxmemoryMiB, pulumi.output(this.move)])
+      .apply(([secret, monitorPassword, queueSecret, maxmemoryMiB, queueMaxmemoryMiB, move]) =>
         renderRedis({
           // Debian 13 left Redis for Valkey when Redis changed its licence.
           image: args.image,
           cache: { password: secret, maxmemoryMiB, policy: args.policy },
           ...(queueSecret === undefined ? {} : { queue: { password: queueSecret, maxmemoryMiB: queueMaxmemoryMiB } }),
+          ...(move === undefined ? {} : { move }),
           monitorPassword,
         }),
       );
     new HostService(`${name}-service`, { server: args.server, service: "redis", bundle }, { parent: this });
-    this.url = pulumi.secret(pulumi.interpolate`redis://app:${password}@127.0.0.1:${cachePort}`);
+    this.url = pulumi.secret(
+      this.move
+        ? pulumi.interpolate`redis://${relayedUser}:${this.move.appPassword}@127.0.0.1:${relayPort}`
+        : pulumi.interpolate`redis://app:${password}@127.0.0.1:${cachePort}`,
+    );
     if (queue) this.queueUrl = pulumi.secret(pulumi.interpolate`redis://app:${queue}@127.0.0.1:${queuePort}`);
     this.registerOutputs();
   }

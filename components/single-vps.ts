@@ -158,7 +158,15 @@ export class SingleVps extends pulumi.ComponentResource {
     );
     const redis = new Redis(
       `${name}-redis`,
-      { server, image, ...settings.redis, maxmemoryMiB: size.cacheMiB, queueMaxmemoryMiB: size.queueMiB },
+      {
+        server,
+        image,
+        policy: settings.redis.policy,
+        queue: settings.redis.queue,
+        maxmemoryMiB: size.cacheMiB,
+        queueMaxmemoryMiB: size.queueMiB,
+        moves: settings.redis.move !== undefined,
+      },
       afterGround,
     );
     const { access, firewall, network } = settings;
@@ -177,6 +185,26 @@ export class SingleVps extends pulumi.ComponentResource {
       // It asks the database for its clients' secrets, so that must be there.
       { parent: this, dependsOn: [postgres] },
     );
+    const keys = redis.move &&
+      secrets.blueRedisUrl && { blueRedisUrl: secrets.blueRedisUrl, users: redis.move, redis: settings.redis };
+    const createMover = (blueUrl: pulumi.Output<string>, dependsOn: pulumi.Resource[]) =>
+      new Mover(
+        `${name}-mover`,
+        {
+          server,
+          image,
+          node: release.node,
+          database,
+          role,
+          password: postgres.password,
+          blueDatabaseUrl: blueUrl,
+          ...(keys ? { keys } : {}),
+          data: settings.data,
+        },
+        { parent: this, dependsOn },
+      );
+    // Where keys move the application asks the relay for them, which comes with the mover.
+    const relay = blueDatabaseUrl && keys ? [createMover(blueDatabaseUrl, [pgbouncer, redis, release])] : [];
     const app = new App(
       `${name}-app`,
       {
@@ -190,24 +218,10 @@ export class SingleVps extends pulumi.ComponentResource {
         queueUrl: redis.queueUrl,
         secrets: secrets.appSecrets,
       },
-      { parent: this, dependsOn: [postgres, pgbouncer, redis] },
+      { parent: this, dependsOn: [postgres, pgbouncer, redis, ...relay] },
     );
-    if (blueDatabaseUrl !== undefined)
-      new Mover(
-        `${name}-mover`,
-        {
-          server,
-          image,
-          node: release.node,
-          database,
-          role,
-          password: postgres.password,
-          blueDatabaseUrl,
-          data: settings.data,
-        },
-        // Both unpack the same Node.js; one at a time.
-        { parent: this, dependsOn: [pgbouncer, release, app] },
-      );
+    // Both unpack the same Node.js; one at a time.
+    if (blueDatabaseUrl && relay.length === 0) createMover(blueDatabaseUrl, [pgbouncer, release, app]);
     const { varnish, nginx } = settings;
     // A server that never had the cache is not asked to remove it.
     const cache =

@@ -66,8 +66,13 @@ export async function runChecks<At>(
       where: [...out].join(", "),
       remedy: "correct the connection, then inspect again",
     });
-  findings.sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level));
-  return { ready: findings.every(({ level }) => level === "carried" || level === "info"), findings, checked };
+  const ready = findings.every(({ level }) => level === "carried" || level === "info");
+  return { ready, findings: sorted(findings), checked };
+}
+
+/** What stands in the way first. */
+export function sorted(findings: readonly Finding[]): Finding[] {
+  return [...findings].sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level));
 }
 
 async function attempt<At>(check: Check<At>, at: At): Promise<Finding[]> {

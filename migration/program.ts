@@ -4,6 +4,7 @@ import { type Configuration, readConfiguration } from "./mover/configuration.ts"
 import { moveWrites, putRight } from "./mover/flips.ts";
 import { inspectBoth } from "./mover/inspection.ts";
 import { keep } from "./mover/keeper.ts";
+import { commitKeys, followKeys, requireKeysReady, verifyKeys } from "./mover/keys/verbs.ts";
 import { say, sayError } from "./mover/output.ts";
 import { proofOf, withoutGreensOwn, writeProof } from "./mover/proof.ts";
 import { dataStatus } from "./mover/status.ts";
@@ -23,15 +24,21 @@ type Verb = (configuration: Configuration, who: string) => Promise<unknown>;
 const VERBS: Record<string, Verb> = {
   inspect: inspectBoth,
   sync: async (configuration, who) => {
+    const { keys } = configuration;
+    if (keys !== undefined) await requireKeysReady(keys, values.discard);
     await synchronise(configuration, who);
+    if (keys !== undefined) {
+      say({ event: "step", what: "bringing blue's keys to green" });
+      await followKeys(keys, values.discard);
+    }
     return dataStatus(configuration);
   },
   lead: async (configuration) => {
     await leadToBlue(configuration);
     return "blue";
   },
-  verify: ({ access, folder }) =>
-    atBoth(access, async (at) => {
+  verify: async ({ access, folder, keys }) => {
+    const rows = await atBoth(access, async (at) => {
       const verification = await verify(at, {
         tell: ({ bytes, totalBytes }) =>
           say({
@@ -42,14 +49,25 @@ const VERBS: Record<string, Verb> = {
       });
       writeProof(folder, proofOf(verification));
       return withoutGreensOwn(verification);
-    }),
+    });
+    if (keys === undefined) return rows;
+    say({ event: "step", what: "comparing the keys" });
+    const verified = await verifyKeys(keys);
+    return { ...rows, equal: rows.equal && verified.equal, keys: verified };
+  },
   flip: (configuration, who) => {
     if (values.to !== "blue" && values.to !== "green") throw new FlipRefused("--to: allowed are blue and green");
     return moveWrites(configuration, values.to, who);
   },
   status: dataStatus,
   recover: putRight,
-  commit: async ({ move }, who) => commitMove(move, who),
+  commit: async (configuration, who) => {
+    const { move, keys } = configuration;
+    if (keys !== undefined) await requireTogether(configuration);
+    const committed = await commitMove(move, who);
+    if (keys !== undefined) await commitKeys(keys);
+    return committed;
+  },
   keep: async (configuration) => {
     const stop = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
@@ -57,6 +75,15 @@ const VERBS: Record<string, Verb> = {
     return "ended";
   },
 };
+
+/** @throws FlipRefused where a flip moved the rows and not the keys: giving up the way back would leave them so */
+async function requireTogether(configuration: Configuration): Promise<void> {
+  const { writer, keys } = await dataStatus(configuration);
+  if (keys !== undefined && keys.state !== "none" && keys.writer !== writer)
+    throw new FlipRefused(
+      `the rows are at ${writer} and the keys at ${keys.writer}: bascule data move --to ${writer} first`,
+    );
+}
 
 async function atBoth<T>(
   access: Configuration["access"],
@@ -72,7 +99,11 @@ async function atBoth<T>(
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { to: { type: "string" }, who: { type: "string", default: "somebody" } },
+  options: {
+    to: { type: "string" },
+    who: { type: "string", default: "somebody" },
+    discard: { type: "boolean", default: false },
+  },
 });
 const [file = "", name = ""] = positionals;
 const verb = VERBS[name];

@@ -65,9 +65,11 @@ export function sandbox(spec: SandboxSpec = {}): Record<string, Scalar | string[
   };
 }
 
-/** This host, and the one of a database URL where there is one: by its address, or, as a name can be any address, no border at all. */
-export function reachable(url?: string): Pick<SandboxSpec, "network" | "peers"> {
-  if (url === undefined) return { network: "loopback" };
-  const host = new URL(url).hostname.replace(/^\[|\]$/g, "");
-  return isIP(host) === 0 ? { network: "any" } : { network: "loopback", peers: [host] };
+/** This host, and those of the URLs given: by their addresses, or, as a name can be any address, no border at all. */
+export function reachable(...urls: (string | undefined)[]): Pick<SandboxSpec, "network" | "peers"> {
+  const hosts = urls.flatMap((url) => (url === undefined ? [] : [new URL(url).hostname.replace(/^\[|\]$/g, "")]));
+  if (hosts.length === 0) return { network: "loopback" };
+  return hosts.some((host) => isIP(host) === 0)
+    ? { network: "any" }
+    : { network: "loopback", peers: [...new Set(hosts)] };
 }

@@ -14,6 +14,8 @@ export interface Secrets {
   appSecrets: pulumi.Output<Record<string, string>>;
   /** Blue's database as green reaches it, where it was set. */
   blueDatabaseUrl?: pulumi.Output<string> | undefined;
+  /** Blue's Redis as green reaches it, where it was set. */
+  blueRedisUrl?: pulumi.Output<string> | undefined;
 }
 
 /**
@@ -38,6 +40,7 @@ export function loadSettings(): { settings: Settings; secrets: Secrets } {
         appSecrets:
           config.getSecretObject<Record<string, string>>("appSecrets") ?? pulumi.secret<Record<string, string>>({}),
         blueDatabaseUrl: config.getSecret("blueDatabaseUrl")?.apply((url) => url.trim()),
+        blueRedisUrl: config.getSecret("blueRedisUrl")?.apply((url) => url.trim()),
       },
     };
   } catch (error) {

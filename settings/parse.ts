@@ -140,7 +140,7 @@ function describe(path: string, leaf: z.core.$ZodType | undefined, got: unknown,
 
 /** A list or a map is set element by element: `--path` with a plain value would make it a text. */
 function elementSuffix(leaf: z.core.$ZodType): string {
-  if (leaf instanceof z.ZodDefault) return elementSuffix(leaf.def.innerType);
+  if (leaf instanceof z.ZodDefault || leaf instanceof z.ZodOptional) return elementSuffix(leaf.def.innerType);
   if (leaf instanceof z.ZodArray) return "[0]";
   return leaf instanceof z.ZodRecord ? ".NAME" : "";
 }
@@ -149,7 +149,7 @@ function newKey(example: string): string {
   return `ssh-keygen -t ed25519 -N '' -f bascule_ed25519, then ${setCommand(`${NAMESPACE}:sshPublicKey`, example)}`;
 }
 
-function missingSecrets(map: Readonly<Record<string, string>>, { data }: Partial<Settings>): SettingProblem[] {
+function missingSecrets(map: Readonly<Record<string, string>>, { data, redis }: Partial<Settings>): SettingProblem[] {
   const missing = (key: SecretKey, remedy = "") => {
     const path = `${NAMESPACE}:${key}`;
     const { means, allowed, example } = secretDocs[key];
@@ -162,5 +162,14 @@ function missingSecrets(map: Readonly<Record<string, string>>, { data }: Partial
     ...(data?.move === "replication"
       ? missing("blueDatabaseUrl", `, or ${setCommand(`${NAMESPACE}:data.move`, "copy")}`)
       : []),
+    ...(redis?.move ? missing("blueRedisUrl", `, or pulumi config rm --path ${NAMESPACE}:redis.move`) : []),
+    ...(redis && !redis.move && map[`${NAMESPACE}:blueRedisUrl`] !== undefined ? undeclaredKeys() : []),
   ];
+}
+
+/** An address alone says nothing of what its keys are, and nobody guesses it. */
+function undeclaredKeys(): SettingProblem[] {
+  const path = `${NAMESPACE}:redis.move`;
+  const { message } = describe(path, objectShape(settingSchemas.redis)?.move, undefined);
+  return [{ path, message: `${message}, or pulumi config rm ${NAMESPACE}:blueRedisUrl` }];
 }

@@ -119,10 +119,13 @@ const TAKEN_PORTS: Readonly<Record<number, string>> = {
   8099: "Nginx",
 };
 
-const instancePorts: Rule = ({ app }) => {
+const RELAY_PORT: Readonly<Record<number, string>> = { 6381: "the relay" };
+
+const instancePorts: Rule = ({ app, redis }) => {
   if (!app) return [];
   const last = app.firstPort + app.instances - 1;
-  const taken = Object.entries(TAKEN_PORTS).find(([port]) => Number(port) >= app.firstPort && Number(port) <= last);
+  const ports = redis?.move ? { ...TAKEN_PORTS, ...RELAY_PORT } : TAKEN_PORTS;
+  const taken = Object.entries(ports).find(([port]) => Number(port) >= app.firstPort && Number(port) <= last);
   if (last <= 65535 && !taken) return [];
   const why = taken ? `port ${taken[0]} belongs to ${taken[1]}` : "ports end at 65535";
   return [

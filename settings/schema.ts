@@ -101,9 +101,17 @@ export const secretDocs: Record<SecretKey, SettingDoc & { required: boolean }> =
       "nothing on the stack with bascule:data.move copy; with replication PgBouncer reloads and the mover restarts",
     required: false,
   },
+  blueRedisUrl: {
+    means: "blue's Redis or Valkey as green reaches it, with bascule:redis.move; of a user of the move's own",
+    allowed:
+      "a rediss:// or redis:// address with user and password, such as rediss://bascule:...@cache.example.com:6379",
+    example: "blue-redis-url.txt",
+    change: "the mover and the relay restart; the application connects to its keys anew",
+    required: false,
+  },
 };
 
-export type SecretKey = "sshPrivateKey" | "acmeDnsToken" | "appSecrets" | "blueDatabaseUrl";
+export type SecretKey = "sshPrivateKey" | "acmeDnsToken" | "appSecrets" | "blueDatabaseUrl" | "blueRedisUrl";
 
 /** Everything the stack file says, checked, with defaults filled in and without secrets. */
 export type Settings = { [K in keyof typeof settingSchemas]: z.output<(typeof settingSchemas)[K]> };

@@ -7,6 +7,7 @@ import { NativePath } from "../postgres/native.ts";
 import { PgBouncer } from "../postgres/pooler.ts";
 import type { Side } from "../side.ts";
 import { KeptApplier } from "./kept-applier.ts";
+import { type Keys, type KeysFile, readKeys } from "./keys/configuration.ts";
 import { Mailbox } from "./mailbox.ts";
 import { pointWriter } from "./writer-link.ts";
 
@@ -18,6 +19,7 @@ interface File {
   folder: string;
   freezeBudgetSeconds: number;
   endLongTransactions: boolean;
+  keys?: KeysFile;
 }
 
 /** Everything the verbs work with. */
@@ -30,6 +32,8 @@ export interface Configuration {
   folder: string;
   freezeBudgetMs: number;
   endLongTransactions: boolean;
+  /** Where keys of Redis move, too. */
+  keys?: Keys;
 }
 
 /** Both servers' own way in: over the socket, as the operating system's user postgres. */
@@ -56,6 +60,7 @@ export function readConfiguration(path: string): Configuration {
     folder: file.folder,
     freezeBudgetMs: file.freezeBudgetSeconds * 1000,
     endLongTransactions: file.endLongTransactions,
+    ...(file.keys === undefined ? {} : { keys: readKeys(file.keys, file.folder, file.freezeBudgetSeconds * 1000) }),
   };
 }
 

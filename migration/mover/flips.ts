@@ -8,6 +8,7 @@ import type { Snapshots } from "../postgres/snapshots.ts";
 import { verify } from "../postgres/verify/verify.ts";
 import { otherSide, type Side } from "../side.ts";
 import type { Configuration } from "./configuration.ts";
+import { type KeysMoved, moveKeys, requireKeysFollow } from "./keys/verbs.ts";
 import { say } from "./output.ts";
 import { type Proof, proofOf, readProof, writeProof } from "./proof.ts";
 import { hasTable } from "./synchronise.ts";
@@ -19,6 +20,8 @@ export interface FlipResult {
   freezeMs: number;
   lines: { line: string; ms: number }[];
   proof: Proof;
+  /** Of the keys, which follow the rows; left out where none move, or where they were there already. */
+  keys?: KeysMoved;
 }
 
 /** Where the writes are there already, perhaps because the flip of an operator who died was finished just now, all is well. */
@@ -27,10 +30,14 @@ const ALREADY = /takes the writes already/;
 /** How long the service may take to be connected to both sides. */
 const WATCH_MS = 10_000;
 
-/** Moves the writes to a side, watched over by the service; compares both sides once traffic goes on. */
+/**
+ * Moves the writes to a side, watched over by the service, and the keys after them; compares both sides once traffic goes on. Whether the
+ * keys could follow is looked at before; where they did not all the same, it is run again.
+ */
 export async function moveWrites(configuration: Configuration, to: Side, who: string): Promise<FlipResult> {
-  const { move, mailbox, freezeBudgetMs: budgetMs, endLongTransactions, folder } = configuration;
+  const { move, mailbox, freezeBudgetMs: budgetMs, endLongTransactions, folder, keys } = configuration;
   await requireCopy(configuration);
+  if (keys !== undefined) await requireKeysFollow(keys, to);
   mailbox.watch = true;
   try {
     await watched(configuration);
@@ -41,16 +48,34 @@ export async function moveWrites(configuration: Configuration, to: Side, who: st
     const options = { to, who, budgetMs, endLongTransactions, requireWatchdog: true, onLine, prove };
     const { proof, ...report } = await flip(move, options);
     mailbox.watch = false;
-    say({ event: "flipped", freezeMs: report.freezeMs, to });
-    const proven = proofOf(await Promise.resolve(proof).catch((error: unknown) => error));
-    writeProof(folder, proven);
-    return { ...report, proof: proven };
+    const proven = Promise.resolve(proof)
+      .catch((error: unknown) => error)
+      .then((result) => {
+        const said = proofOf(result);
+        writeProof(folder, said);
+        return said;
+      });
+    const moved = await keysAfter(configuration, to);
+    say({ event: "flipped", freezeMs: report.freezeMs, to, ...moved });
+    return { ...report, proof: await proven, ...moved };
   } catch (error) {
     // Otherwise nobody knows how it ended, and the service sees to it.
     if (error instanceof FlipRefused || error instanceof FlipAborted) mailbox.watch = false;
     if (!(error instanceof FlipRefused && ALREADY.test(error.message))) throw error;
-    say({ event: "flipped", freezeMs: 0, to });
-    return { from: otherSide(to), to, freezeMs: 0, lines: [], proof: readProof(folder) ?? proofOf(undefined) };
+    const moved = await keysAfter(configuration, to);
+    say({ event: "flipped", freezeMs: 0, to, ...moved });
+    const proof = readProof(folder) ?? proofOf(undefined);
+    return { from: otherSide(to), to, freezeMs: 0, lines: [], proof, ...moved };
+  }
+}
+
+/** @throws Error where the rows have moved and the keys have not */
+async function keysAfter({ keys, freezeBudgetMs }: Configuration, to: Side): Promise<Pick<FlipResult, "keys">> {
+  try {
+    const moved = keys === undefined ? undefined : await moveKeys(keys, to, freezeBudgetMs);
+    return moved === undefined ? {} : { keys: moved };
+  } catch (error) {
+    throw new Error(`the rows are at ${to}, but not all is: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -1,10 +1,23 @@
-import type { Finding, Inspection } from "../inspection.ts";
+import { type Finding, type Inspection, sorted } from "../inspection.ts";
 import { Database } from "../postgres/database.ts";
 import { inspect } from "../postgres/inspect/inspect.ts";
 import type { Configuration } from "./configuration.ts";
+import { inspectKeys } from "./keys/inspection.ts";
 
-/** Looks at both databases, with what is known here besides: who owns everything on green. */
-export async function inspectBoth({ access, role }: Pick<Configuration, "access" | "role">): Promise<Inspection> {
+/** Looks at both databases, and at both servers of the keys where they move. */
+export async function inspectBoth({ keys, ...rows }: Configuration): Promise<Inspection> {
+  const ofRows = await inspectRows(rows);
+  if (keys === undefined) return ofRows;
+  const ofKeys = await inspectKeys(keys);
+  return {
+    ready: ofRows.ready && ofKeys.ready,
+    findings: sorted([...ofRows.findings, ...ofKeys.findings]),
+    checked: [...ofRows.checked, ...ofKeys.checked],
+  };
+}
+
+/** With what is known here besides: who owns everything on green. */
+async function inspectRows({ access, role }: Pick<Configuration, "access" | "role">): Promise<Inspection> {
   const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
   try {
     const inspection = await inspect(at);

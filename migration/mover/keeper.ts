@@ -6,6 +6,7 @@ import { streamName } from "../postgres/names.ts";
 import { SplitBrain } from "../postgres/recover.ts";
 import { watchFlips } from "../postgres/watchdog.ts";
 import type { Configuration } from "./configuration.ts";
+import { KeysKeeper } from "./keys/keeper.ts";
 import type { Note } from "./mailbox.ts";
 
 const POLL_MS = 20;
@@ -14,10 +15,12 @@ const RESTING = { applier: "resting", rows: 0, lag: { bytes: 0, seconds: 0, rows
 
 type Say = (event: Record<string, unknown>) => void;
 
-/** The service: carries green's changes to blue when it is asked to, and watches over flips while there is one. */
+/** The service: carries green's changes to blue when it is asked to, watches over flips while there is one, and follows the keys. */
 export async function keep(configuration: Configuration, stop: AbortSignal, say: Say): Promise<void> {
   const keeper = new Keeper(configuration, say);
-  await Promise.all([keeper.carry(stop), keeper.watch(stop)]);
+  const { keys } = configuration;
+  const following = keys === undefined ? [] : [new KeysKeeper(keys, say).run(stop)];
+  await Promise.all([keeper.carry(stop), keeper.watch(stop), ...following]);
 }
 
 class Keeper {

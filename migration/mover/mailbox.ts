@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readJson, writeJson } from "../files.ts";
 import type { ApplierStatus } from "../postgres/applier/service.ts";
 
 /** What the service shall do about the applier. */
@@ -39,20 +40,20 @@ export class Mailbox {
   }
 
   get wish(): Wish {
-    return this.#read<Wish>("applier.json") ?? { id: "", carry: false };
+    return readJson<Wish>(this.#folder, "applier.json") ?? { id: "", carry: false };
   }
 
   set wish(wish: Wish) {
-    this.#write("applier.json", wish);
+    writeJson(this.#folder, "applier.json", wish);
   }
 
   /** Undefined before the service's first word. */
   get note(): Note | undefined {
-    return this.#read<Note>("keeper.json");
+    return readJson<Note>(this.#folder, "keeper.json");
   }
 
   set note(note: Note) {
-    this.#write("keeper.json", note);
+    writeJson(this.#folder, "keeper.json", note);
   }
 
   /** Whether a flip is under way that shall be ended by somebody should its operator die. */
@@ -64,20 +65,5 @@ export class Mailbox {
     const file = join(this.#folder, "watch");
     if (on) writeFileSync(file, "");
     else rmSync(file, { force: true });
-  }
-
-  #read<T>(name: string): T | undefined {
-    try {
-      return JSON.parse(readFileSync(join(this.#folder, name), "utf8")) as T;
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-      throw error;
-    }
-  }
-
-  #write(name: string, content: unknown): void {
-    const path = join(this.#folder, name);
-    writeFileSync(`${path}.${process.pid}`, JSON.stringify(content), { mode: 0o600, flush: true });
-    renameSync(`${path}.${process.pid}`, path);
   }
 }

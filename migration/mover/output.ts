@@ -6,7 +6,7 @@ export type Event =
   | { event: "progress"; what: string; share?: number; secondsLeft?: number }
   | { event: "line"; line: string; what: string; ms: number }
   /** The writes have moved; a proof may still be under way. */
-  | { event: "flipped"; freezeMs: number; to: string }
+  | { event: "flipped"; freezeMs: number; to: string; keys?: unknown }
   | { event: "result"; result: unknown }
   | { event: "error"; kind: "refused" | "reverted" | "failed"; message: string };
 
@@ -17,9 +17,13 @@ export function say(event: Event | Record<string, unknown>): void {
 /** As the operator's verbs end: refused, nothing was changed; taken back; failed. */
 const CODES = { refused: 30, reverted: 20, failed: 1 } as const;
 
+/** Something was begun and put back, in words that say what is true now. */
+export class PutBack extends Error {}
+
 /** @returns the exit code */
 export function sayError(error: unknown): number {
-  const kind = error instanceof FlipRefused ? "refused" : error instanceof FlipAborted ? "reverted" : "failed";
+  const isReverted = error instanceof FlipAborted || error instanceof PutBack;
+  const kind = error instanceof FlipRefused ? "refused" : isReverted ? "reverted" : "failed";
   say({ event: "error", kind, message: error instanceof Error ? error.message : String(error) });
   return CODES[kind];
 }

@@ -5,6 +5,7 @@ import type { Sessions } from "../postgres/path.ts";
 import { lastSwitch, openFlip } from "../postgres/records.ts";
 import { otherSide, type Side } from "../side.ts";
 import type { Configuration } from "./configuration.ts";
+import { type KeysStatus, keysStatus } from "./keys/status.ts";
 import { type Proof, readProof } from "./proof.ts";
 import { pointedWriter } from "./writer-link.ts";
 
@@ -25,19 +26,26 @@ export interface DataStatus {
   roundTripMs: number;
   flips: { to: Side; at: string; outcome: string; freezeMs: number }[];
   proof: Proof | null;
+  /** Of the keys of Redis, where they move. */
+  keys?: KeysStatus;
   why?: string;
 }
 
 const COPIED = `SELECT (to_regclass('${SCHEMA}.copy') IS NOT NULL)::text AS begun, (to_regclass('${SCHEMA}.switch') IS NOT NULL)::text AS ready`;
 
 export async function dataStatus(configuration: Configuration): Promise<DataStatus> {
-  const { access, folder } = configuration;
+  const { access, folder, keys } = configuration;
   const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
   try {
     const roundTripMs = await roundTrip(at.blue);
     const begun = await at.green.one(COPIED);
     const nothing = { lag: null, slot: null, flips: [], fences: { blue: "open", green: "open" } as const };
-    const common = { pool: pointedWriter(folder), roundTripMs, proof: readProof(folder) };
+    const common = {
+      pool: pointedWriter(folder),
+      roundTripMs,
+      proof: readProof(folder),
+      ...(keys === undefined ? {} : { keys: await keysStatus(keys) }),
+    };
     if (field(begun, "ready") !== "true" || field(await at.blue.one(COPIED), "ready") !== "true")
       return { state: begun.begun === "true" ? "copying" : "none", writer: "blue", ...nothing, ...common };
     return { ...(await ofMove(configuration, at)), ...common };
@@ -49,7 +57,7 @@ export async function dataStatus(configuration: Configuration): Promise<DataStat
 async function ofMove(
   { move, mailbox }: Configuration,
   at: Sessions,
-): Promise<Omit<DataStatus, "pool" | "roundTripMs" | "proof">> {
+): Promise<Omit<DataStatus, "pool" | "roundTripMs" | "proof" | "keys">> {
   const { writer } = await lastSwitch(at);
   const flip = (await openFlip(at.blue)) ?? (await openFlip(at.green));
   const [copy] = await at.green.query(`SELECT (ended IS NOT NULL)::text AS ended FROM ${SCHEMA}.copy`);

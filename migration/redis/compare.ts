@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { canonical } from "./canonical.ts";
 import { type Expiry, readExpiries } from "./expiry.ts";
 import { isOwn, type Policies } from "./policy.ts";
@@ -25,12 +26,32 @@ export interface CompareOptions {
   deadline?: number;
   /** How far apart the moments may be at which a key goes. @default 1000 */
   toleranceMs?: number;
+  /** Of two sides in use: how often what differs is looked at again, as what was only under way is the same then. @default 4 */
+  again?: number;
 }
 
 const BATCH = 256;
 const MOST_DIFFERENCES = 100;
+const AGAIN_MS = 300;
 /** A payload ends with the version of its format and a checksum over all of it. */
 const PAYLOAD_FOOTER = 10;
+
+/** A comparison of two sides in use: what differs is looked at again. */
+export async function compareInUse(
+  from: Server,
+  to: Server,
+  policies: Policies,
+  options: CompareOptions = {},
+): Promise<Comparison> {
+  const { toleranceMs = 1_000, again = 4 } = options;
+  const result = await compare(from, to, policies, options);
+  for (let time = 0; time < again && result.differences.length > 0; time += 1) {
+    await pause(AGAIN_MS);
+    const keys = result.differences.map(({ key }) => key);
+    result.differences = await compareKeys(from, to, keys, toleranceMs);
+  }
+  return result;
+}
 
 /**
  * Looks at every key of the policy `copy` on both sides: the value exactly, the moment it goes within a tolerance. Whoever writes

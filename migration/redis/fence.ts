@@ -1,3 +1,4 @@
+import type { Side } from "../side.ts";
 import { RECORD, readRecord } from "./records.ts";
 import { fields, integer, list, text } from "./reply.ts";
 import type { Server } from "./server.ts";
@@ -91,6 +92,12 @@ export class AclFence implements Fence {
   #field(user: string): string {
     return `${FIELD}${this.#server.side} ${user}`;
   }
+}
+
+/** The users of a side that were stopped, as its record has them. */
+export function usersOf(record: ReadonlyMap<string, string>, side: Side): string[] {
+  const begin = `${FIELD}${side} `;
+  return [...record.keys()].filter((name) => name.startsWith(begin)).map((name) => name.slice(begin.length));
 }
 
 /** Keys of a server that are still there, of those that were seen: names and lengths of the first few. */

@@ -21,6 +21,8 @@ export interface Move {
   writers: Record<Side, readonly string[]>;
   /** What stops the application's writes in place of the ACL, where the server has none to be changed. */
   holds?: Partial<Record<Side, Fence>>;
+  /** What comes before the closing of a side and after its opening, such as a relay that keeps clients waiting. */
+  around?: (fence: Fence, side: Side) => Fence;
   /** False where the source cannot be made to tell what changes. @default true */
   notified?: boolean;
   /** Tells the application where the keys are; may be told the same twice. */
@@ -125,7 +127,7 @@ async function fencesOf(move: Move, { at }: Lease): Promise<Record<Side, Fence>>
     if (hold !== undefined) return hold;
     const fence = new AclFence(server, at[otherSide(server.side)], move.writers[server.side]);
     await fence.check();
-    return fence;
+    return move.around?.(fence, server.side) ?? fence;
   };
   return { blue: await fenceOf(at.blue), green: await fenceOf(at.green) };
 }

@@ -15,6 +15,8 @@ export interface SwitchOptions {
   drainMs?: number;
   /** Whether every key is compared while nobody can write, as far as the budget allows. @default true */
   proof?: boolean;
+  /** Longest the comparison of every key may take while nobody can write. @default four fifths of what is left of the budget */
+  proofMs?: number;
   /** Called as each line begins and ends. */
   onLine?: (event: { line: SwitchLine; phase: "begin" | "end" }) => void | Promise<void>;
 }
@@ -95,7 +97,7 @@ type Line = <T>(name: SwitchLine, work: () => Promise<T>) => Promise<T>;
 
 async function freeze(
   session: Session,
-  { to, proof: wanted = true }: SwitchOptions,
+  { to, proof: wanted = true, proofMs = Number.POSITIVE_INFINITY }: SwitchOptions,
   deadline: number,
   line: Line,
 ): Promise<Frozen> {
@@ -117,7 +119,7 @@ async function freeze(
     refuseTroubles(session);
   });
   await line("R4", () => refuseQueues(session));
-  const proof = await line("R5", async () => (wanted ? prove(session, deadline) : UNPROVED));
+  const proof = await line("R5", async () => (wanted ? prove(session, deadline, proofMs) : UNPROVED));
   const back = await line("R6", async () => {
     const next = await followerOf(session.move, lease, to, session.onProgress);
     if (next.notified) {
@@ -180,9 +182,13 @@ function refuseTroubles({ follower }: Session): void {
 }
 
 /** Every key, as far as the budget allows; whatever differs is a mistake of ours and no reason to carry it once more. */
-async function prove({ follower, move }: Session, deadline: number): Promise<Pick<Frozen, "proof" | "compared">> {
+async function prove(
+  { follower, move }: Session,
+  deadline: number,
+  proofMs: number,
+): Promise<Pick<Frozen, "proof" | "compared">> {
   const { from, to } = follower.carrier;
-  const until = deadline - Math.max(0, deadline - Date.now()) * RESERVE;
+  const until = Math.min(Date.now() + proofMs, deadline - Math.max(0, deadline - Date.now()) * RESERVE);
   const options = { deadline: until, toleranceMs: TOLERANCE_MS };
   const { complete, keys, differences } = await compare(from, to, move.policies, options);
   const [first] = differences;

@@ -1,16 +1,26 @@
 import { buildSync } from "esbuild";
 
-let packed: string | undefined;
+const packed = new Map<string, string>();
 
 /** The mover as one file that Node runs on the server: `migration/program.ts` with everything it imports. */
 export function packMover(): string {
-  packed ??= bundle();
-  return packed;
+  return pack(new URL("../../migration/program.ts", import.meta.url));
 }
 
-function bundle(): string {
+/** The relay as one file, which needs nothing but Node. */
+export function packRelay(): string {
+  return pack(new URL("../../migration/relay/main.ts", import.meta.url));
+}
+
+function pack({ pathname }: URL): string {
+  const text = packed.get(pathname) ?? bundle(pathname);
+  packed.set(pathname, text);
+  return text;
+}
+
+function bundle(entry: string): string {
   const { outputFiles } = buildSync({
-    entryPoints: [new URL("../../migration/program.ts", import.meta.url).pathname],
+    entryPoints: [entry],
     // The same text wherever the checkout lies.
     absWorkingDir: new URL("../..", import.meta.url).pathname,
     bundle: true,

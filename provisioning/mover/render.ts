@@ -8,6 +8,7 @@ import { reachable, sandbox } from "../sandbox.ts";
 import { SpecCheck } from "../spec.ts";
 import { ini, template } from "../text.ts";
 import { packMover } from "./pack.ts";
+import { type MovedKeys, moverKeys, redisUrlProblems, relayFiles, relayUnit } from "./relay.ts";
 
 export interface MoverSpec {
   image: Image;
@@ -18,6 +19,8 @@ export interface MoverSpec {
   /** Where PgBouncer's console is, by its port. */
   poolPort: number;
   move: PooledMove;
+  /** Blue's Redis and what becomes of its keys. @default none: caches and sessions start anew */
+  keys?: MovedKeys;
   /** Longest writes may be held by one flip before everything is put back. */
   freezeBudgetSeconds: number;
   /** Ends transactions a flip would wait for, rather than refusing to begin. */
@@ -32,11 +35,12 @@ const configuration = "/etc/bascule/mover/move.json";
 /**
  * The mover: a program that the operator's verbs run as jobs, and a service that keeps what outlives them, the applier while this
  * host takes the writes, and the watchdog while a flip is under way. Both run as postgres, who is PostgreSQL's and PgBouncer's
- * administrator over their sockets, and reach blue as any client does.
+ * administrator over their sockets, and reach blue as any client does. Where keys move there is the relay beside them, which the
+ * application asks for its keys.
  */
 export function renderMover(spec: MoverSpec): Bundle {
   refuseBadSpec(spec);
-  const { database, move } = spec;
+  const { database, move, keys } = spec;
   const node = nodeArchive(spec);
   const program = `${scripts}/mover.mjs`;
   return {
@@ -59,6 +63,7 @@ export function renderMover(spec: MoverSpec): Bundle {
             folder: moverFolder,
             freezeBudgetSeconds: spec.freezeBudgetSeconds,
             endLongTransactions: spec.endLongTransactions,
+            ...(keys ? { keys: moverKeys(keys) } : {}),
           },
           null,
           2,
@@ -69,12 +74,20 @@ export function renderMover(spec: MoverSpec): Bundle {
         secret: true,
       },
       { path: "/etc/systemd/system/bascule-mover.service", content: unit(spec) },
+      ...(keys ? relayFiles(`${node.path}/bin/node`, keys) : []),
     ],
     setup: [{ name: "folder", argv: ["install", "-d", "-m", "0755", "-o", "postgres", "-g", "postgres", moverFolder] }],
     validate: [{ name: "program", argv: [`${node.path}/bin/node`, "--check", `{staged}${program}`], timeout: 20 }],
-    units: [{ name: "bascule-mover.service" }],
+    units: keys
+      ? [{ name: "bascule-mover.service", watches: moverFiles(program) }, relayUnit]
+      : [{ name: "bascule-mover.service" }],
     probes: [{ name: "answers", argv: [`${scripts}/probe`, moverFolder], user: "postgres", timeout: 20 }],
   };
+}
+
+/** What the service is; without the relay that is every file of the bundle. */
+function moverFiles(program: string): string[] {
+  return [program, `${scripts}/run`, configuration, "/etc/systemd/system/bascule-mover.service"];
 }
 
 /** One word for both the service and the jobs, so that they are the same program with the same settings. */
@@ -82,7 +95,7 @@ function command(node: string, program: string): string {
   return `#!/bin/sh\n# Usage: run VERB..., as postgres\nexec ${node} ${program} ${configuration} "$@"\n`;
 }
 
-function unit({ move }: MoverSpec): string {
+function unit({ move, keys }: MoverSpec): string {
   return ini({
     // No limit of starts: what it watches over does not wait.
     Unit: {
@@ -91,7 +104,7 @@ function unit({ move }: MoverSpec): string {
       StartLimitIntervalSec: 0,
     },
     Service: {
-      ...sandbox({ jit: true, writable: [moverFolder], ...reachable(move.blueUrl) }),
+      ...sandbox({ jit: true, writable: [moverFolder], ...reachable(move.blueUrl, keys?.blueUrl) }),
       ExecStart: `${scripts}/run keep`,
       Restart: "always",
       RestartSec: 1,
@@ -103,7 +116,7 @@ function unit({ move }: MoverSpec): string {
   });
 }
 
-function refuseBadSpec({ database, poolPort, move, node, freezeBudgetSeconds }: MoverSpec): void {
+function refuseBadSpec({ database, poolPort, move, keys, node, freezeBudgetSeconds }: MoverSpec): void {
   const check = new SpecCheck("mover")
     .identifier("database", database)
     .identifier("move.role", move.role)
@@ -112,6 +125,9 @@ function refuseBadSpec({ database, poolPort, move, node, freezeBudgetSeconds }: 
     .integer("freezeBudgetSeconds", freezeBudgetSeconds, 2, 25);
   for (const problem of blueUrlProblems(move.blueUrl))
     check.that(false, "blueDatabaseUrl", "(not shown)", `one with ${problem}`);
+  if (keys !== undefined)
+    for (const problem of redisUrlProblems(keys.blueUrl))
+      check.that(false, "blueRedisUrl", "(not shown)", `one with ${problem}`);
   check.done();
 }
 

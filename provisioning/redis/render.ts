@@ -32,9 +32,28 @@ export interface RedisSpec {
   };
   /** A second server on port 6380 that never lets a key go: a full one refuses to write. @default none */
   queue?: { password: string; maxmemoryMiB: number };
+  /** While keys move: whom the mover and the application come as then. @default nobody */
+  move?: CacheMove;
   /** Password of the user `monitor` on both, who reads counters and settings and no key. */
   monitorPassword: string;
 }
+
+/** Users of the cache while its keys move. */
+export interface CacheMove {
+  /** Of the mover, who may do everything there. */
+  moverPassword: string;
+  /** Of the application as it comes through the relay, to either side by the same name. */
+  appPassword: string;
+}
+
+/** Whom the mover comes as, on this host. */
+export const moverUser = "bascule";
+
+/** Whom the application comes as through the relay: a name blue has not, so that the mover can make it there. */
+export const relayedUser = "bascule-app";
+
+/** What the application may do with its keys, on either side of a move. */
+export const appRights = "~* &* +@all -@admin -@dangerous +info +sort +flushdb +client|list";
 
 export const cachePort = 6379;
 export const queuePort = 6380;
@@ -103,12 +122,16 @@ export function renderRedis(spec: RedisSpec): Bundle {
   };
 }
 
-function refuseBadSpec({ cache, queue, monitorPassword }: RedisSpec): void {
+function refuseBadSpec({ cache, queue, move, monitorPassword }: RedisSpec): void {
   const check = new SpecCheck("redis")
     .password("cache.password", cache.password)
     .integer("cache.maxmemoryMiB", cache.maxmemoryMiB, 16, 1_048_576)
     .that(policies.includes(cache.policy), "cache.policy", cache.policy, policies.join(", "))
     .password("monitorPassword", monitorPassword);
+  if (move) {
+    check.password("move.moverPassword", move.moverPassword);
+    check.password("move.appPassword", move.appPassword);
+  }
   if (queue) {
     check.password("queue.password", queue.password);
     check.integer("queue.maxmemoryMiB", queue.maxmemoryMiB, 16, 1_048_576);
@@ -167,7 +190,8 @@ function configurationFile(instance: Instance, spec: RedisSpec, engine: string):
   );
   return {
     path: instance.configuration,
-    content: settings + users(instance.password, spec.monitorPassword),
+    content:
+      settings + users(instance.password, spec.monitorPassword, instance.port === cachePort ? spec.move : undefined),
     mode: "0640",
     owner: "root",
     group: engine,
@@ -180,12 +204,18 @@ function configurationFile(instance: Instance, spec: RedisSpec, engine: string):
  * concerns its keys: neither change the server nor look at all keys at once, which holds up everybody; sort, flushdb and client
  * list are what libraries for caches and queues need of the dangerous ones, and info is asked at every connection.
  */
-function users(password: string, monitorPassword: string): string {
+function users(password: string, monitorPassword: string, move: CacheMove | undefined): string {
   const hash = (text: string) => createHash("sha256").update(text).digest("hex");
   return [
     "user default off resetkeys resetchannels -@all",
     `user app on #${hash(password)} ~* &* +@all -@admin -@dangerous +info +sort +sort_ro +flushdb +client|list`,
     `user monitor on #${hash(monitorPassword)} resetkeys resetchannels -@all +ping +info +dbsize +config|get +slowlog|get +slowlog|len +latency|latest +latency|histogram`,
+    ...(move
+      ? [
+          `user ${moverUser} on #${hash(move.moverPassword)} ~* &* +@all`,
+          `user ${relayedUser} on #${hash(move.appPassword)} ${appRights}`,
+        ]
+      : []),
     "",
   ].join("\n");
 }

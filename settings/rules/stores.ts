@@ -93,6 +93,17 @@ const migrationsWaitForTheMove: Rule = ({ app, data }) => {
   ];
 };
 
+/** Keys move with the rows: the same mover on green's server carries both. */
+const keysMoveWithRows: Rule = ({ redis, data }) => {
+  if (!redis?.move || !data || data.move === "replication") return [];
+  return [
+    problem(
+      "bascule:redis.move",
+      `got ${Object.keys(redis.move).length} prefixes with bascule:data.move ${data.move}; allowed: only with replication. Set it: ${setCommand("bascule:data.move", "replication")}, or leave the keys: pulumi config rm --path bascule:redis.move`,
+    ),
+  ];
+};
+
 /** Database, pool, cache and queue. */
 export const storeRules: readonly Rule[] = [
   versionShipsWithImage,
@@ -102,4 +113,5 @@ export const storeRules: readonly Rule[] = [
   preparedStatementsArePooled,
   queueMemoryNeedsQueue,
   migrationsWaitForTheMove,
+  keysMoveWithRows,
 ];

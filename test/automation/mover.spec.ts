@@ -81,6 +81,19 @@ describe("the mover as the operator's verbs run it", () => {
     assert.equal(asked[0]?.words, "job start --name data-flip-blue");
   });
 
+  it("says of the keys how long they were held, and what was kept of what was promised", async () => {
+    const keys = { to: "green", freezeMs: 212.6, promises: ['keys "session:*" (copy): converged and compared.'] };
+    const flipped = { event: "flipped", freezeMs: 81.4, to: "green", keys };
+    const { host } = hostWith([{ state: "done", output: text(flipped, done), exitCode: 0 }]);
+    const { report, lines } = listener();
+    await runMover(host, { verb: "flip", args: ["--to", "green"] }, report);
+    assert.deepEqual(lines, [
+      "the writes are at green; they were held for 81 ms",
+      "the keys are at green; they were held for 213 ms",
+      '  keys "session:*" (copy): converged and compared.',
+    ]);
+  });
+
   const ends: [kind: string, code: number][] = [
     ["refused", 30],
     ["reverted", 20],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { replicated, validSettings } from "../settings/valid.ts";
+import { replicated, validSettings, withKeys } from "../settings/valid.ts";
 import { type Registration, registered } from "./mocked.ts";
 
 /** One golden file of the whole stack for each way of steering. Write them anew with: UPDATE_GOLDEN=1 npm test -- test/components */
@@ -11,6 +11,7 @@ const cases: [file: string, traffic: Record<string, unknown>, more?: Record<stri
   ["weight-100", { weight: 100 }],
   ["record-100", { weight: 100, steering: "record" }],
   ["replication", { weight: 0 }, replicated],
+  ["replication-keys", { weight: 0 }, withKeys],
 ];
 
 /** What a reviewer reads: keys sorted, secrets as ***, defaults of options left out. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { replicated, validSettings } from "../settings/valid.ts";
+import { replicated, validSettings, withKeys } from "../settings/valid.ts";
 import { type Registration, registered } from "./mocked.ts";
 
 const program = (tag: string) => () => import(`../../index.ts?${tag}`);
@@ -171,6 +171,14 @@ describe("components: the graph of a single VPS", () => {
   it("there is a mover only where data moves by replication", async () => {
     const copied = await registered(validSettings, program("copied"));
     assert(!copied.some(({ name }) => name.includes("mover")));
+  });
+
+  it("the relay is there before the application that asks it for its keys", async () => {
+    const moved = await registered({ ...validSettings, ...withKeys }, program("keys"));
+    const waits = (name: string) => moved.find((one) => one.name === name)?.dependencies ?? [];
+    for (const needed of ["green-pgbouncer-service-apply", "green-redis-service-apply"])
+      assert(waits("green-mover").includes(needed), needed);
+    assert(waits("green-app").includes("green-mover-service-apply"));
   });
 
   it("database objects go and come with the server", () => {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 import { hostKeyFromSeed } from "../../provisioning/ssh/host-key.ts";
-import { replicated, validSettings } from "../settings/valid.ts";
+import { validSettings, withKeys } from "../settings/valid.ts";
 import { providerCanaries, type Registration, registered } from "./mocked.ts";
 
 const appSecret = "canary-app-secret-0123456789";
 const settings = {
   ...validSettings,
-  ...replicated,
+  ...withKeys,
   "bascule:appSecrets": JSON.stringify({ SESSION_KEY: appSecret }),
 };
 
@@ -17,6 +17,7 @@ const canaries = [
   ["the DNS token", validSettings["bascule:acmeDnsToken"] ?? ""],
   ["an application secret", appSecret],
   ["blue's database password", "canary-blue-password"],
+  ["blue's Redis password", "canary-blue-redis-password"],
   ["a generated password", providerCanaries.password],
   ["the host key's seed", providerCanaries.seed],
   ["the host's private key", hostKeyFromSeed(providerCanaries.seed).privateKey.split("\n")[3] ?? ""],

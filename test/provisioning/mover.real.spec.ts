@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
+import { Server } from "../../migration/redis/server.ts";
+import { check, startWriters, type Writers } from "../migration/redis/support/writer.ts";
 import { type Load, startLoad } from "./mover/load.ts";
 import { type MoverPair, startMoverPair } from "./mover/pair.ts";
 import { exposure } from "./stores/world.ts";
@@ -9,16 +11,21 @@ import { exposure } from "./stores/world.ts";
 const FORWARD = 26_000 + Number(process.env.BASCULE_TEST_SLOT ?? 13) * 10;
 
 for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
-  describe(`moving data by replication onto ${image}`, function () {
+  // On one of them the keys of Redis move, too.
+  const keys = image === "debian-13";
+
+  describe(`moving data by replication onto ${image}${keys ? ", keys with it" : ""}`, function () {
     this.timeout(240_000);
     let pair: MoverPair;
     let load: Load;
+    let keyLoad: Writers | undefined;
 
     before(async () => {
-      pair = await startMoverPair(image, FORWARD + index);
+      pair = await startMoverPair(image, FORWARD + index, keys);
     });
     after(async () => {
       await load?.stop();
+      await keyLoad?.stop();
       await pair?.remove();
     });
 
@@ -40,6 +47,23 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
       const { freezeMs, proof } = result(events) as { freezeMs: number; proof: { equal: boolean } };
       assert.ok(freezeMs > 0 && freezeMs < 10_000, `${freezeMs} ms`);
       assert.equal(proof.equal, true, JSON.stringify(proof));
+      if (keys) await requireKeys(to, Object(result(events).keys));
+    };
+    /** Through the relay, as the application sees them: none lost, none refused while they were held. */
+    const requireKeys = async (to: string, moved: { to: string; freezeMs: number; promises: string[] }) => {
+      assert.equal(moved.to, to, JSON.stringify(moved));
+      // Whether all of them were compared in time is the machine's affair; what was kept is said either way.
+      assert.match(moved.promises[0] ?? "", /^keys "copy:\*" \(copy\): converged/);
+      assert.ok(moved.freezeMs > 0 && moved.freezeMs < 10_000, `${moved.freezeMs} ms`);
+      assert.ok(keyLoad !== undefined);
+      await keyLoad.progress(20);
+      const app = new Server("green", pair.relayed);
+      try {
+        assert.deepEqual(await check(app, keyLoad), []);
+      } finally {
+        app.close();
+      }
+      assert.equal(keyLoad.refused, 0);
     };
 
     it("is applied once, and says unchanged the second time", async () => {
@@ -85,6 +109,26 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
       assert.equal(await pair.onGreen("SELECT count(*) FROM note"), "500");
     });
 
+    if (keys)
+      it("follows blue's keys, and leads the application to them", async () => {
+        const { state, writer, relay, count, why } = Object((await status()).keys);
+        assert.deepEqual(
+          { state, writer, relay, why },
+          { state: "following", writer: "blue", relay: "blue", why: undefined },
+        );
+        assert.deepEqual(
+          Object(count).declared.map(({ prefix, keys: there }: { prefix: string; keys: number }) => [prefix, there]),
+          [
+            ["copy:", 2_000],
+            ["queue:", 0],
+            ["", 2_000],
+          ],
+        );
+        const app = new Server("green", pair.relayed);
+        assert.equal(String(await app.ask("GET", "cache:7")), "7");
+        app.close();
+      });
+
     it("is not drift, and is not put back by an apply", async () => {
       assert.equal((await pair.green.hostctl("check")).code, 0);
       await pair.apply("unchanged");
@@ -93,6 +137,7 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
 
     it("moves the writes there, back and there again under load: no error, none lost, the same rows", async () => {
       load = await startLoad(pair.pool, 8);
+      if (keys) keyLoad = startWriters({ blue: pair.relayed, green: pair.relayed }, 1);
       for (const to of ["green", "blue", "green"] as const) {
         await pause(1_000);
         await moveTo(to);
@@ -150,11 +195,12 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
       assert.equal((await pair.mover("commit")).code, 0);
       await pair.onGreen("CREATE TABLE later (id int)");
       await assert.rejects(pair.onBlue("INSERT INTO orders (token) VALUES ('too late')"), /is fenced/);
+      if (keys) assert.equal(Object((await status()).keys).state, "none");
     });
 
     it("runs inside its sandbox", async () => {
       const world = { image, server: () => pair.green };
-      for (const unit of ["bascule-mover.service", "pgbouncer.service"]) {
+      for (const unit of ["bascule-mover.service", "pgbouncer.service", ...(keys ? ["bascule-relay.service"] : [])]) {
         const score = await exposure(world, unit);
         assert.ok(score <= 3, `${unit}: exposure ${score}`);
       }

@@ -123,6 +123,20 @@ export const mover: MoverSpec = {
   endLongTransactions: false,
 };
 
+const keysPasswords = { moverPassword: `${canary}-mover`, appPassword: `${canary}-relayed` };
+
+export const moverWithKeys: MoverSpec = {
+  ...mover,
+  keys: {
+    blueUrl: `rediss://bascule:${canary}@203.0.113.21:6379`,
+    blueUsers: ["default"],
+    policies: { "session:": "copy", "queue:": "drain", "*": "drop" },
+    ...keysPasswords,
+  },
+};
+
+export const redisInMove: RedisSpec = { ...redisWithQueue, move: keysPasswords };
+
 export const pgbouncerInMove: PgBouncerSpec = { ...pgbouncer, move };
 
 export const nginx: NginxSpec = {
@@ -163,6 +177,7 @@ export function bundles(): Record<string, Bundle> {
     }),
     hostctl: renderHostctl(),
     mover: renderMover(mover),
+    "mover-keys": renderMover(moverWithKeys),
     nginx: renderNginx(nginx),
     "nginx-debian-12": renderNginx({
       ...nginx,
@@ -185,6 +200,7 @@ export function bundles(): Record<string, Bundle> {
       allow: [{ database: "shop", user: "shop", cidr: "10.20.1.0/24" }],
     }),
     redis: renderRedis(redis),
+    "redis-move": renderRedis(redisInMove),
     "redis-debian-12": renderRedis({ ...redisWithQueue, image: "debian-12" }),
     tls: renderTls(tls),
     varnish: renderVarnish(varnish),

@@ -23,3 +23,10 @@ export const replicated = {
   "bascule:blueDatabaseUrl": "postgresql://shop:canary-blue-password@198.18.1.2:5432/shop",
   "bascule:app": '{"name":"shop","artefact":"test/golden/stack/app.tar.gz","migrations":"after-copy"}',
 };
+
+/** And where keys move with the rows. */
+export const withKeys = {
+  ...replicated,
+  "bascule:redis": '{"move":{"session:":"copy","cart:":"copy","queue:":"drain","*":"drop"},"blueUsers":["shop"]}',
+  "bascule:blueRedisUrl": "rediss://bascule:canary-blue-redis-password@198.18.1.2:6379",
+};

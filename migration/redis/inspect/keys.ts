@@ -1,5 +1,6 @@
 import type { Found } from "../../inspection.ts";
 import { formatBytes } from "../../postgres/inspect/format.ts";
+import { sayUndeclared, Undeclared } from "../count.ts";
 import { isOwn, type Rule } from "../policy.ts";
 import { findForeignKeys } from "../records.ts";
 import { showKey, text } from "../reply.ts";
@@ -20,8 +21,8 @@ interface Count {
 /** What one look at every key of a side has found. */
 export interface KeySurvey {
   byPrefix: Map<string, Count>;
-  /** Keys no prefix covers: the first few, and how many. */
-  uncovered: { first: Buffer[]; count: number };
+  /** Keys no prefix covers. */
+  uncovered: Undeclared;
   /** Of the keys to copy, by type. */
   types: Map<string, number>;
 }
@@ -35,7 +36,7 @@ export const keyChecks: Check[] = [
 export async function surveyKeys({ policies }: Pick<Inspected, "policies">, server: Server): Promise<KeySurvey> {
   const survey: KeySurvey = {
     byPrefix: new Map(policies.rules.map(({ prefix }) => [prefix, { keys: 0, bytes: 0 }])),
-    uncovered: { first: [], count: 0 },
+    uncovered: new Undeclared(),
     types: new Map(),
   };
   for await (const keys of scan(server)) {
@@ -44,8 +45,7 @@ export async function surveyKeys({ policies }: Pick<Inspected, "policies">, serv
       const rule = policies.ruleFor(key);
       const count = rule === undefined ? undefined : survey.byPrefix.get(rule.prefix);
       if (rule === undefined || count === undefined) {
-        survey.uncovered.count += 1;
-        if (survey.uncovered.first.length < NAMED) survey.uncovered.first.push(key);
+        survey.uncovered.add(key);
       } else {
         count.keys += 1;
         if (rule.policy === "copy") copied.push({ key, count });
@@ -78,16 +78,10 @@ function foundOf({ prefix, policy }: Rule, { keys, bytes }: Count): Found {
   return { level: "info", what: `${keys} keys${size}: ${policy}`, where: JSON.stringify(prefix), remedy: "" };
 }
 
-function uncovered({ uncovered: { first, count } }: KeySurvey): Found[] {
-  if (count === 0) return [];
-  return [
-    {
-      level: "blocks",
-      what: `${count} keys are covered by no prefix: ${first.map(showKey).join(", ")}${count > first.length ? ", ..." : ""}`,
-      where: "blue",
-      remedy: "declare a prefix for them: copy, drain or drop",
-    },
-  ];
+function uncovered({ uncovered: { counts } }: KeySurvey): Found[] {
+  const what = sayUndeclared(counts);
+  if (what === undefined) return [];
+  return [{ level: "blocks", what, where: "blue", remedy: "declare a prefix for them: copy, drain or drop" }];
 }
 
 /** What only a payload can carry needs servers that read each other's, there and back. */

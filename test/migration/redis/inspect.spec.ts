@@ -50,7 +50,7 @@ describe("what the inspection of two Redis servers finds", function () {
     strictEqual(ready, false);
     const bad = findings.filter(({ level }) => level === "blocks" || level === "setting");
     deepStrictEqual(bad.map(({ id }) => id).sort(), ["databases.blue", "eviction.green", "foreign-keys", "keys"]);
-    match(bad.map(({ what }) => what).join("\n"), /2 keys are covered by no prefix: "mail:[12]", "mail:[12]"/);
+    match(bad.map(({ what }) => what).join("\n"), /2 keys are covered by no prefix: 2 of "mail:"/);
   });
 
   it("says of a managed server what it refuses, and of a wrong password that nothing was looked at", async () => {

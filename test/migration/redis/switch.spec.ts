@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { openAlone, takesWrites } from "../../../migration/redis/alone.ts";
 import type { Carrier } from "../../../migration/redis/carry.ts";
 import { endMove, type Move, openMove, type Session } from "../../../migration/redis/move.ts";
 import { Policies } from "../../../migration/redis/policy.ts";
@@ -175,6 +176,16 @@ describe("the switch of Redis keys", function () {
         strictEqual(await mayWrite("blue"), false);
       });
     });
+
+  it("opens one side alone when the other is gone with the keys", async () => {
+    await within((session) => switchTo(session, { to: "green" }));
+    const { access } = servers.blue;
+    deepStrictEqual([await takesWrites("blue", access), await mayWrite("blue")], [false, false]);
+    await openAlone("blue", access);
+    deepStrictEqual([await takesWrites("blue", access), await mayWrite("blue")], [true, true]);
+    await within(async (session) => strictEqual(session.writer, "blue"));
+    strictEqual(await mayWrite("green"), false);
+  });
 
   const mutations: [string, (carrier: Carrier, session: Session) => void, RegExp][] = [
     [

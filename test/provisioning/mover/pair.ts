@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import type pg from "pg";
+import type { Access } from "../../../migration/redis/server.ts";
 import { renderBase } from "../../../provisioning/base/render.ts";
 import type { Image } from "../../../provisioning/image.ts";
+import { relayPort } from "../../../provisioning/mover/relay.ts";
 import { renderMover } from "../../../provisioning/mover/render.ts";
 import { packagesFor } from "../../../provisioning/packages.ts";
 import { renderPgBouncer } from "../../../provisioning/pgbouncer/render.ts";
 import { renderPostgres } from "../../../provisioning/postgres/render.ts";
+import { relayedUser, renderRedis } from "../../../provisioning/redis/render.ts";
 import { openForward } from "../../../provisioning/ssh/forward.ts";
 import { uploadNode } from "../release.ts";
 import { startServer, type TestServer } from "../server.ts";
-import { base, canary, mover, pgbouncer, postgres } from "../specs.ts";
+import { base, canary, mover, pgbouncer, postgres, redisInMove } from "../specs.ts";
 import { assertResult, sql } from "../stores/world.ts";
+import { movedKeys, startBlueRedis } from "./keys.ts";
 
 /** As a person might choose it: everything a URL, a configuration file and a shell have a meaning for. */
 const ODD = "pa'ss w;rd #1=%\\\"$x";
@@ -22,6 +26,8 @@ export interface MoverPair {
   green: TestServer;
   /** Where this process finds green's pool. */
   pool: pg.ClientConfig;
+  /** Where it finds the relay, where keys move, too. */
+  relayed: Access;
   /** Runs a verb of the mover as a job, to its end. @returns its lines, and how it ended */
   mover(verb: string, name?: string): Promise<{ code: number; events: Record<string, unknown>[] }>;
   onBlue(statements: string): Promise<string>;
@@ -31,35 +37,44 @@ export interface MoverPair {
   remove(): Promise<void>;
 }
 
-export async function startMoverPair(image: "debian-12" | "debian-13", forwardPort: number): Promise<MoverPair> {
+/** @param keys whether there are keys of Redis on blue, which move with the rows */
+export async function startMoverPair(
+  image: "debian-12" | "debian-13",
+  forwardPort: number,
+  keys: boolean,
+): Promise<MoverPair> {
   const [green, blue] = await Promise.all([startServer({ image }), startServer({ image: "debian-12", id: 2 })]);
   const remove = async () => {
     await Promise.all([green.remove(), blue.remove()]);
   };
   try {
-    await Promise.all([prepareBlue(blue, green.address), prepareGreen(green, image)]);
+    await Promise.all([prepareBlue(blue, green.address, keys), prepareGreen(green, image, keys)]);
     const node = await uploadNode(green);
-    const apply = applier(green, image, node, blue.address);
+    const apply = applier(green, image, node, blue.address, keys);
     await apply("changed");
-    const { close } = await openForward({
-      host: green.address,
-      user: "deploy",
-      privateKey: green.privateKey,
-      hostKey: green.hostKey,
-      localPort: forwardPort,
-      remotePort: 6432,
-    });
+    const forward = (localPort: number, remotePort: number) =>
+      openForward({
+        host: green.address,
+        user: "deploy",
+        privateKey: green.privateKey,
+        hostKey: green.hostKey,
+        localPort,
+        remotePort,
+      });
+    const forwards = [await forward(forwardPort, 6432), ...(keys ? [await forward(forwardPort + 5, relayPort)] : [])];
+    const { appPassword } = movedKeys(blue.address);
     return {
       image,
       blue,
       green,
       pool: { host: "127.0.0.1", port: forwardPort, database: "shop", user: "shop", password: canary },
+      relayed: { host: "127.0.0.1", port: forwardPort + 5, username: relayedUser, password: appPassword },
       mover: (verb, name = "data") => runMover(green, verb, name),
       onBlue: (statements) => sql({ image: "debian-12", server: () => blue }, statements, "store"),
       onGreen: (statements) => sql({ image, server: () => green }, statements, "shop"),
       apply,
       remove: async () => {
-        close();
+        for (const { close } of forwards) close();
         await remove();
       },
     };
@@ -69,10 +84,16 @@ export async function startMoverPair(image: "debian-12" | "debian-13", forwardPo
   }
 }
 
-async function prepareBlue(blue: TestServer, greenAddress: string): Promise<void> {
+async function prepareBlue(blue: TestServer, greenAddress: string, keys: boolean): Promise<void> {
   const image = "debian-12";
   const world = { image, server: () => blue } as const;
-  assertResult(await blue.apply(renderBase({ ...base, image, packages: packagesFor(image, ["postgres"]) })), 0);
+  assertResult(
+    await blue.apply(
+      renderBase({ ...base, image, packages: packagesFor(image, keys ? ["postgres", "redis"] : ["postgres"]) }),
+    ),
+    0,
+  );
+  if (keys) await startBlueRedis(blue);
   assertResult(
     await blue.apply(
       renderPostgres({
@@ -101,21 +122,36 @@ async function prepareBlue(blue: TestServer, greenAddress: string): Promise<void
   );
 }
 
-async function prepareGreen(green: TestServer, image: Image): Promise<void> {
+async function prepareGreen(green: TestServer, image: Image, keys: boolean): Promise<void> {
   const world = { image, server: () => green };
-  const packages = packagesFor(image, ["postgres", "pgbouncer", "app"]);
+  const packages = packagesFor(image, ["postgres", "pgbouncer", "app", ...(keys ? (["redis"] as const) : [])]);
   assertResult(await green.apply(renderBase({ ...base, image, packages })), 0);
   assertResult(await green.apply(renderPostgres({ ...postgres, image, memoryMiB: 1024, preload: [] })), 0);
   await sql(world, `CREATE ROLE shop LOGIN PASSWORD '${canary}'`);
   await sql(world, "CREATE DATABASE shop OWNER shop TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'");
 }
 
-function applier(green: TestServer, image: Image, node: typeof mover.node, blueAddress: string): MoverPair["apply"] {
+function applier(
+  green: TestServer,
+  image: Image,
+  node: typeof mover.node,
+  blueAddress: string,
+  keys: boolean,
+): MoverPair["apply"] {
   const blueUrl = `postgresql://store:${encodeURIComponent(ODD)}@${blueAddress}:5432/store?sslmode=require`;
   const move = { blueUrl, role: "shop", password: canary };
   return async (expected) => {
     assertResult(await green.apply(renderPgBouncer({ ...pgbouncer, image, move })), 0, expected);
-    assertResult(await green.apply(renderMover({ ...mover, image, node, move })), 0, expected);
+    if (keys)
+      assertResult(
+        await green.apply(
+          renderRedis({ ...redisInMove, image, cache: { ...redisInMove.cache, policy: "noeviction" } }),
+        ),
+        0,
+        expected,
+      );
+    const moved = keys ? { keys: movedKeys(blueAddress) } : {};
+    assertResult(await green.apply(renderMover({ ...mover, image, node, move, ...moved })), 0, expected);
   };
 }
 

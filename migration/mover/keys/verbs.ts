@@ -1,0 +1,226 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import { FlipRefused } from "../../postgres/flip.ts";
+import { compareInUse } from "../../redis/compare.ts";
+import { countKeys, type KeyCount, sayUndeclared } from "../../redis/count.ts";
+import { findForeignKeys } from "../../redis/records.ts";
+import { showKey } from "../../redis/reply.ts";
+import type { Side } from "../../side.ts";
+import { PutBack } from "../output.ts";
+import type { Keys } from "./configuration.ts";
+import { atBoth } from "./ground.ts";
+import { writerOf } from "./keeper.ts";
+import type { KeysNote, KeysSwitch, KeysWish } from "./mailbox.ts";
+
+const POLL_MS = 20;
+/** A service that says nothing for so long hangs or is gone. */
+const SILENCE_MS = 15_000;
+const SILENT = "the mover's service does not answer: see 'systemctl status bascule-mover' on green";
+/** What cannot be reached for so long will not come by itself. */
+const PATIENCE_MS = 3_000;
+/** How long a switch waits for queues to be empty; users wait for a rollback. */
+const DRAIN_MS: Record<Side, number> = { green: 60_000, blue: 10_000 };
+/** The service says once a second how it is. */
+const FRESH_MS = 2_000;
+/** How long it may take to be current again. */
+const FOLLOW_MS = 60_000;
+/** Of a verification. */
+const VERIFY_MS = 120_000;
+
+/** A switch of the keys as the verbs tell it; `undefined` where no keys move. */
+export type KeysMoved = KeysSwitch & { lines: KeysNote["lines"] };
+
+/**
+ * Looks whether the keys could be brought to green, before anything is done about the rows.
+ * @param discard whether keys may go that only green has
+ * @throws FlipRefused naming keys without a policy, with their number, and keys of green's own
+ */
+export async function requireKeysReady(keys: Keys, discard: boolean): Promise<void> {
+  await atBoth(keys, async (at) => {
+    const { policies } = keys.move;
+    requireDeclared("blue", await countKeys(at.blue, policies));
+    const foreign = await findForeignKeys({ ...at, policies });
+    if (foreign.count > 0 && !discard)
+      throw new FlipRefused(
+        `green holds ${foreign.count} keys that blue need not have, such as ${foreign.first.map(showKey).join(", ")}; add --discard-green-writes when they may go`,
+      );
+  });
+}
+
+function requireDeclared(side: Side, { undeclared }: KeyCount): void {
+  const said = sayUndeclared(undeclared);
+  if (said === undefined) return;
+  const [first] = undeclared;
+  throw new FlipRefused(
+    `${side}: ${said}. Declare each: pulumi config set --path 'bascule:redis.move[${first?.begin}]' copy|drain|drop, then pulumi up`,
+  );
+}
+
+/** Brings the keys to the other side and keeps them coming. @throws Error with what the service cannot get past */
+export async function followKeys(keys: Keys, discard: boolean): Promise<void> {
+  const { mailbox } = keys;
+  const before = mailbox.wish;
+  const isThere = (before.do === "follow" || before.do === "switch") && mailbox.note?.answered === before.id;
+  const wish: KeysWish = isThere ? before : { id: randomUUID(), do: "follow", discard };
+  if (!isThere) mailbox.wish = wish;
+  try {
+    await until(keys, wish, ({ answered, state }) => answered === wish.id && state === "following", tellProgress(keys));
+  } catch (error) {
+    // What never began is not tried for ever behind the operator's back.
+    if (!isThere) mailbox.wish = { ...before, id: randomUUID() };
+    throw error;
+  }
+}
+
+/**
+ * Before the rows move: whether the keys could follow them.
+ * @param drainMs how long queues may take to be empty
+ * @throws FlipRefused where the other side has not everything, a key has no policy, or a queue is not empty in time
+ */
+export async function requireKeysFollow(keys: Keys, to: Side, drainMs = DRAIN_MS[to]): Promise<void> {
+  const { note, wish } = keys.mailbox;
+  const writer = writerOf(note);
+  if (writer === to) return;
+  if (wish.do === "rest" || wish.do === "commit" || note === undefined)
+    throw new FlipRefused("the keys were not brought to green yet: bascule sync");
+  const { progress } = await requireFollowing(keys, to);
+  if ((progress?.troubles ?? 0) > 0)
+    throw new FlipRefused(`${progress?.troubles} keys cannot be carried to ${to}: bascule inspect names them`);
+  let told = false;
+  for (const deadline = Date.now() + drainMs; ; await pause(500)) {
+    const count = await atBoth(keys, (at) => countKeys(at[writer], keys.move.policies));
+    requireDeclared(writer, count);
+    const left = count.declared.filter((rule) => rule.policy === "drain" && rule.keys > 0);
+    if (left.length === 0) return;
+    const named = left.map((rule) => `${rule.keys} of ${JSON.stringify(rule.prefix)}`).join(", ");
+    if (Date.now() > deadline)
+      throw new FlipRefused(
+        `keys to be drained are left on ${writer}: ${named}; stop the producers, let the workers empty them, then run it again`,
+      );
+    if (!told) keys.say({ event: "step", what: `waiting for queues to be empty: ${named}` });
+    told = true;
+  }
+}
+
+/** A service that was begun anew looks at every key once more, which is worth some waiting. */
+async function requireFollowing(keys: Keys, to: Side): Promise<KeysNote> {
+  const { mailbox } = keys;
+  const { note: said } = mailbox;
+  // As the service said just now; a rollback need not wait for its next word.
+  if (said?.state === "following" && Date.now() - said.at < FRESH_MS) return said;
+  const late = Date.now() + FOLLOW_MS;
+  const isOver = ({ state }: KeysNote) => state === "following" || Date.now() > late;
+  try {
+    const note = await until(keys, mailbox.wish, isOver, tellProgress(keys));
+    if (note.state === "following") return note;
+    throw new Error(`it has looked at ${note.progress?.keys.done ?? 0} keys so far`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new FlipRefused(`the keys of ${to} are not current (${why}): bascule data status`, { cause: error });
+  }
+}
+
+/** Moves the keys to a side, by the service; where they are there already, all is well. */
+export async function moveKeys(keys: Keys, to: Side, budgetMs: number): Promise<KeysMoved | undefined> {
+  const { mailbox } = keys;
+  if (writerOf(mailbox.note) === to && mailbox.note?.state !== "switching") return undefined;
+  const wish: KeysWish = { id: randomUUID(), do: "switch", to, budgetMs, drainMs: DRAIN_MS[to] };
+  mailbox.wish = wish;
+  const note = await until(keys, wish, ({ answered }) => answered === wish.id, tellLines(keys, wish.id));
+  if (note.refused !== undefined) throw refusalOf(note.refused);
+  const [made] = note.switches;
+  return made === undefined || note.began !== wish.id ? undefined : { ...made, lines: note.lines };
+}
+
+/** Gives the way back up for good. */
+export async function commitKeys(keys: Keys): Promise<void> {
+  const { mailbox } = keys;
+  if (mailbox.wish.do === "rest" || mailbox.wish.do === "commit") return;
+  const wish: KeysWish = { id: randomUUID(), do: "commit" };
+  mailbox.wish = wish;
+  await until(
+    keys,
+    wish,
+    ({ answered }) => answered === wish.id,
+    () => undefined,
+  );
+}
+
+/** What a comparison of the keys said. */
+export interface KeysVerification {
+  /** Every key to copy was looked at, and none differs. */
+  equal: boolean;
+  complete: boolean;
+  keys: number;
+  seconds: number;
+  differences: string[];
+}
+
+/** Compares the keys to copy of both sides, with users on them: within two minutes, or it says that it was not complete. */
+export function verifyKeys(keys: Keys): Promise<KeysVerification> {
+  const writer = writerOf(keys.mailbox.note);
+  const began = performance.now();
+  return atBoth(keys, async ({ blue, green }) => {
+    const [from, to] = writer === "blue" ? [blue, green] : [green, blue];
+    const found = await compareInUse(from, to, keys.move.policies, { deadline: Date.now() + VERIFY_MS });
+    return {
+      equal: found.complete && found.differences.length === 0,
+      complete: found.complete,
+      keys: found.keys,
+      seconds: Math.round((performance.now() - began) / 100) / 10,
+      differences: found.differences.map(({ key, what }) => `${showKey(key)} ${what}`),
+    };
+  });
+}
+
+function refusalOf({ kind, message }: NonNullable<KeysNote["refused"]>): Error {
+  const said = `the keys: ${message}`;
+  if (kind === "refused") return new FlipRefused(said);
+  return kind === "reverted" ? new PutBack(said) : new Error(said);
+}
+
+/** Waits for the service. @throws Error where it does not answer, or cannot get past something, or somebody wished for something else */
+async function until(
+  { mailbox }: Keys,
+  wish: KeysWish,
+  holds: (note: KeysNote) => boolean,
+  tell: (note: KeysNote) => void,
+): Promise<KeysNote> {
+  const began = Date.now();
+  let waits = 0;
+  for (; ; await pause(POLL_MS)) {
+    const { note } = mailbox;
+    if (mailbox.wish.id !== wish.id) throw new FlipRefused("somebody else has asked for something else meanwhile");
+    if (note !== undefined && note.at >= began) {
+      tell(note);
+      if (holds(note)) return note;
+      waits = note.state === "waiting" ? waits || Date.now() : 0;
+      if (waits > 0 && Date.now() - waits > PATIENCE_MS) throw new Error(`the keys: ${note.why ?? "it waits"}`);
+    }
+    if (Date.now() - Math.max(began, note?.at ?? 0) > SILENCE_MS) throw new Error(SILENT);
+  }
+}
+
+function tellProgress({ say }: Keys): (note: KeysNote) => void {
+  let told = 0;
+  return ({ progress, state }) => {
+    if (progress === undefined || state !== "copying" || Date.now() - told < 2_000) return;
+    told = Date.now();
+    const { keys, bytes, secondsLeft } = progress;
+    say({
+      event: "progress",
+      what: `${keys.done} of ${keys.all} keys, ${bytes} bytes carried`,
+      share: keys.all === 0 ? 1 : Math.min(1, keys.done / keys.all),
+      ...(secondsLeft === undefined ? {} : { secondsLeft }),
+    });
+  };
+}
+
+function tellLines({ say }: Keys, id: string): (note: KeysNote) => void {
+  let told = 0;
+  return ({ lines, began }) => {
+    if (began !== id) return;
+    for (const { line, what, ms } of lines.slice(told)) say({ event: "line", line, what, ms });
+    told = Math.max(told, lines.length);
+  };
+}
