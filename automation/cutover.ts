@@ -1,11 +1,10 @@
 import { confirm } from "@inquirer/prompts";
-import type { KeysStatus } from "../migration/mover/keys/status.ts";
-import { sayUndeclared } from "../migration/redis/count.ts";
 import { type Interruption, uninterruptible } from "./abort.ts";
 import { type DataMove, dataStatus, flipToGreen } from "./data.ts";
 import { EXIT, OperatorError, refusal } from "./errors.ts";
 import { type FlipOptions, type FlipResult, flip, requireArrival } from "./flip.ts";
 import { CUTOVER_MESSAGE, deployedWeight, ROLLBACK_MESSAGE } from "./history.ts";
+import { tellKeys } from "./keys.ts";
 import { stackOutputs } from "./outputs.ts";
 import { createProber, type Prober, requireHealthy } from "./probe.ts";
 import type { Report } from "./report.ts";
@@ -99,29 +98,8 @@ async function dataFollows(session: Session, report: Report): Promise<boolean> {
     );
   const far = roundTripMs > NEAR_MS ? "; pass the weights below 100 quickly, or use --steps 100" : "";
   report.line(`green is ${lag?.bytes ?? 0} bytes behind blue, and ${roundTripMs} ms away from it${far}`);
-  if (keys !== undefined) keysFollow(session, keys, report);
+  if (keys !== undefined) tellKeys(keys, session.stack.name, report);
   return true;
-}
-
-/**
- * Says what is promised of the keys, before anybody is asked whether to go.
- * @throws OperatorError with exit 30 where they could not follow
- */
-function keysFollow(session: Session, keys: KeysStatus, report: Report): void {
-  const stack = `--stack ${session.stack.name}`;
-  const { state, lag, why, promises, count, troubles } = keys;
-  if (state !== "following")
-    throw refusal(
-      `green's keys are not current (${[state, why].filter((text) => text !== undefined).join(": ")})`,
-      `bascule sync ${stack}`,
-    );
-  const undeclared = sayUndeclared(count?.undeclared ?? []);
-  if (undeclared !== undefined)
-    throw refusal(undeclared, `declare each in bascule:redis.move (docs/data.md), pulumi up, then the cutover`);
-  if (troubles > 0)
-    throw refusal(`${troubles} keys cannot be carried to green`, `bascule inspect ${stack} says which and why`);
-  report.line(`the keys follow, ${lag?.keys ?? 0} behind. What is promised of them:`);
-  for (const promise of promises) report.line(`  ${promise}`);
 }
 
 function planSteps(session: Session, from: number, options: CutoverOptions): number[] {
