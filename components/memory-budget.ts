@@ -32,7 +32,7 @@ const BACKEND_MIB = 4;
 const LEAST_POSTGRES_MIB = 512;
 /** Keys freed and written anew leave gaps, and a rewrite of the append-only file copies pages that change meanwhile. */
 const CACHE_OVERHEAD = 1.25;
-/** 64 MB at 9,900 clients, measured; docs/numbers.md. */
+/** 64 MB at 9,900 clients, measured; test/provisioning/stores/pgbouncer.ts holds 10,000 to 100 MB. */
 const POOL_KIB_PER_CLIENT = 6.5;
 /** Varnish's threads, log and bookkeeping beside what it keeps. */
 const VARNISH_MIB = 60;
