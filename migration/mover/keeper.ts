@@ -7,7 +7,7 @@ import { SplitBrain } from "../postgres/recover.ts";
 import { watchFlips } from "../postgres/watchdog.ts";
 import type { Configuration } from "./configuration.ts";
 import { KeysKeeper } from "./keys/keeper.ts";
-import type { Note } from "./mailbox.ts";
+import { age, type Note } from "./mailbox.ts";
 
 const POLL_MS = 20;
 const EVERY_MS = 1_000;
@@ -43,7 +43,7 @@ class Keeper {
         await this.#rest();
         if (wish.carry) this.#begin();
         this.#tell({ answered: wish.id });
-      } else if (Date.now() - this.#note.at >= EVERY_MS) this.#tell({});
+      } else if (age(this.#note) >= EVERY_MS) this.#tell({});
       await rest(POLL_MS, stop);
     }
     await this.#rest();

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ApplierHost } from "../postgres/applier/path.ts";
-import type { Mailbox, Note } from "./mailbox.ts";
+import { age, type Mailbox, type Note } from "./mailbox.ts";
 
 /** A service that says nothing for so long hangs or is gone. */
 const SILENCE_MS = 10_000;
@@ -36,14 +36,14 @@ export class KeptApplier implements ApplierHost {
   async trouble(): Promise<string | undefined> {
     const { note, wish } = this.#mailbox;
     if (!wish.carry) return "the applier was not started";
-    if (note === undefined || Date.now() - note.at > SILENCE_MS)
+    if (note === undefined || age(note) > SILENCE_MS)
       return "the service of the applier does not answer: see 'systemctl status bascule-mover' on green";
     if (note.answered === wish.id && (note.applier === "stopped" || note.applier === "waiting")) return note.why;
     return undefined;
   }
 
   async #until(holds: (note: Note) => boolean, ms: number): Promise<boolean> {
-    for (const deadline = Date.now() + ms; Date.now() < deadline; await pause(10)) {
+    for (const until = performance.now() + ms; performance.now() < until; await pause(10)) {
       const { note } = this.#mailbox;
       if (note !== undefined && holds(note)) return true;
     }

@@ -69,7 +69,7 @@ async function ofMove(
     state,
     writer,
     fences: { blue: await readFence(at.blue), green: await readFence(at.green) },
-    ...(await slotOf(at[writer], writer === "green" ? (mailbox.note?.lag.seconds ?? 0) : await behind(at.green))),
+    ...(await slotOf(at[writer], writer === "green" ? (mailbox.note?.lag.seconds ?? 0) : await behind(at))),
     flips: (await at.green.query(FLIPS)).map(asFlip),
     ...(why === "" ? {} : { why }),
   };
@@ -97,18 +97,19 @@ async function slotOf(writer: Database, seconds: number): Promise<Pick<DataStatu
   };
 }
 
-/** Seconds since green last had everything it was sent. */
-async function behind(green: Database): Promise<number> {
+/** Seconds since green last had everything it was sent. It was dated by blue's clock then, and green's may say something else. */
+async function behind({ blue, green }: Sessions): Promise<number> {
   const [row] = await green.query(
-    `SELECT extract(epoch FROM clock_timestamp() - max(latest_end_time)) AS seconds FROM pg_stat_subscription
-     WHERE subname = $1 AND relid IS NULL`,
+    "SELECT extract(epoch FROM max(latest_end_time)) AS at FROM pg_stat_subscription WHERE subname = $1 AND relid IS NULL",
     [streamName("blue")],
   );
-  return Number(row?.seconds ?? 0);
+  if (typeof row?.at !== "string") return 0;
+  const { seconds } = await blue.one("SELECT extract(epoch FROM clock_timestamp()) - $1::numeric AS seconds", [row.at]);
+  return Number(seconds);
 }
 
 const FLIPS = `SELECT target, began, coalesce(outcome, 'under way') AS outcome, coalesce(lines, '[]') AS lines
-  FROM ${SCHEMA}.flip ORDER BY began DESC LIMIT 20`;
+  FROM ${SCHEMA}.flip ORDER BY epoch DESC LIMIT 20`;
 
 /** The lines from the first statement held to the last one let go. */
 const HELD = ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11"];

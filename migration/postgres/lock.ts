@@ -86,13 +86,13 @@ export async function lockAlone(
 }
 
 async function lock(database: Database, takeOverFrom: (epoch: number) => boolean): Promise<void> {
-  const began = Date.now();
+  const began = performance.now();
   while (true) {
     const row = await database.one(`SELECT pg_try_advisory_lock(${LOCK})::text AS got`);
     if (field(row, "got") === "true") return;
     const holder = await database.one(`SELECT epoch FROM ${SCHEMA}.operator`);
     const takeOver = takeOverFrom(Number(field(holder, "epoch")));
-    if (Date.now() - began > (takeOver ? TAKE_OVER_MS : PATIENCE_MS)) throw new Error(await refusal(database));
+    if (performance.now() - began > (takeOver ? TAKE_OVER_MS : PATIENCE_MS)) throw new Error(await refusal(database));
     if (takeOver) await database.query(`SELECT pg_terminate_backend(pid) FROM (${HOLDER}) holder`);
     await pause(20);
   }

@@ -95,6 +95,9 @@ describe("the mover's service and those who ask it", function () {
     assert.ok(note);
     mailbox.note = { ...note, at: Date.now() - 60_000 };
     assert.match((await applier.trouble()) ?? "", /does not answer: see 'systemctl status bascule-mover'/);
+    // As after the machine's clock was set back.
+    mailbox.note = { ...note, at: Date.now() + 60_000 };
+    assert.match((await applier.trouble()) ?? "", /does not answer/);
   });
 });
 

@@ -97,7 +97,7 @@ export class Applier {
 
   get lag(): Lag {
     const { confirmed } = this.#slot;
-    const seconds = this.#oldest === undefined ? 0 : Math.max(0, (Date.now() - this.#oldest.getTime()) / 1000);
+    const seconds = this.#oldest === undefined ? 0 : Math.max(0, (this.#slot.now - this.#oldest.getTime()) / 1000);
     return { bytes: Number(this.#flushed > confirmed ? this.#flushed - confirmed : 0n), seconds, rows: this.#pending };
   }
 

@@ -58,9 +58,9 @@ async function follow(applier: Applier, stop: AbortSignal, tell: (status: Applie
   let state: ApplierStatus["state"] | undefined;
   let told = 0;
   const report = (now: ApplierStatus["state"]) => {
-    if (now === state && Date.now() - told < EVERY_MILLISECONDS) return;
+    if (now === state && performance.now() - told < EVERY_MILLISECONDS) return;
     state = now;
-    told = Date.now();
+    told = performance.now();
     tell({ state: now, lag: applier.lag, ...applier.applied });
   };
   const ticking = setInterval(() => report(state ?? "applying"), EVERY_MILLISECONDS);

@@ -15,6 +15,8 @@ export class Slot {
   readonly #name: string;
   readonly #options: string[];
   readonly #reader = new PgoutputReader();
+  /** What time it was there, and when that was asked, in milliseconds. */
+  #clock = { there: Date.now(), asked: performance.now() };
 
   private constructor(source: Database, name: string, publication: string, major: number) {
     this.#source = source;
@@ -42,7 +44,16 @@ export class Slot {
 
   /** Up to where the source's log is safe on its disk: nothing beyond may be applied elsewhere, as a power cut could take it back. */
   async flushed(): Promise<bigint> {
-    return parseLsn((await this.#source.one("SELECT pg_current_wal_flush_lsn() AS lsn")).lsn);
+    const row = await this.#source.one(
+      "SELECT pg_current_wal_flush_lsn() AS lsn, extract(epoch FROM clock_timestamp()) * 1000 AS now",
+    );
+    this.#clock = { there: Number(row.now), asked: performance.now() };
+    return parseLsn(row.lsn);
+  }
+
+  /** Milliseconds since 1970 by the source's clock, which its commits are dated by; that of this machine may say something else. */
+  get now(): number {
+    return this.#clock.there + performance.now() - this.#clock.asked;
   }
 
   /** @returns whether the reading came to the end of what there was */
