@@ -59,8 +59,9 @@ export async function moveWrites(configuration: Configuration, to: Side, who: st
     say({ event: "flipped", freezeMs: report.freezeMs, to, ...moved });
     return { ...report, proof: await proven, ...moved };
   } catch (error) {
-    // Otherwise nobody knows how it ended, and the service sees to it.
-    if (error instanceof FlipRefused || error instanceof FlipAborted) mailbox.watch = false;
+    // Otherwise something is left to be done, or nobody knows how it ended, and the service sees to it.
+    if (error instanceof FlipRefused || (error instanceof FlipAborted && error.recovery.unfinished === undefined))
+      mailbox.watch = false;
     if (!(error instanceof FlipRefused && ALREADY.test(error.message))) throw error;
     const moved = await keysAfter(configuration, to);
     say({ event: "flipped", freezeMs: 0, to, ...moved });
@@ -116,7 +117,7 @@ export async function putRight({ move, mailbox }: Configuration, who: string): P
   const lease = await takeLease(move.access, { who });
   try {
     const recovery = await recover(move, lease);
-    mailbox.watch = false;
+    if (recovery.unfinished === undefined) mailbox.watch = false;
     return recovery;
   } finally {
     await lease.release();

@@ -105,9 +105,18 @@ async function requireWriter(move: Move, lease: Lease, to: Side): Promise<void> 
   const { at } = lease;
   const clean = (await readFence(at[otherSide(to)])) === "open" && (await readFence(at[to])) === "closed";
   if (clean && !(await openFlip(at.blue)) && !(await openFlip(at.green))) return;
-  const { writer, did } = await recover(move, lease);
+  const recovery = await recover(move, lease);
+  const { writer, did } = recovery;
   const before = did === "nothing" ? "" : `; a flip that was left behind was ${did}`;
   if (writer === to) throw new FlipRefused(`${to} takes the writes already${before}`);
+  if (recovery.unfinished !== undefined) throw aborted("", recovery);
+}
+
+function aborted(why: string, recovery: Recovery, cause?: unknown): FlipAborted {
+  const { writer, unfinished } = recovery;
+  const left =
+    unfinished === undefined ? "" : `. Still to be taken away, by the watchdog or by the next run: ${unfinished}`;
+  return new FlipAborted(`the writes are at ${writer} as before. ${why}${left}`, recovery, cause);
 }
 
 /** One flip on its way through the lines. */
@@ -175,7 +184,7 @@ class Run {
     await lease.release();
     if (this.#now === "F0") throw new FlipRefused(`the writes stay at ${from}: ${messageOf(error)}`, { cause: error });
     const recovery = await this.#recoverFrom(lease, why, error);
-    if (recovery.writer !== to) throw new FlipAborted(`the writes are at ${from} as before. ${why}`, recovery, error);
+    if (recovery.writer !== to) throw aborted(why, recovery, error);
     this.#freezeMs = performance.now() - (this.#frozenAt ?? performance.now());
   }
 

@@ -10,14 +10,14 @@ import {
 } from "./checks.ts";
 import { fence, readFence, requireFences, unfence } from "./fence.ts";
 import { type Lease, requireEpoch } from "./lock.ts";
-import { awaitMarker, fenceToken, type Marker, writeMarker } from "./marker.ts";
+import { awaitMarker, type Marker, writeFenceMarker, writeMarker } from "./marker.ts";
 import { LOCK_TIMEOUT_MS, type Move } from "./move.ts";
 import { SCHEMA } from "./names.ts";
 import { lastSwitch, recordBegin } from "./records.ts";
 import { mendWay } from "./recover.ts";
 import { advanceSequences } from "./sequences.ts";
 import { holdSnapshots, type Snapshots } from "./snapshots.ts";
-import { ensurePublication, ensureSlot } from "./stream.ts";
+import { dropSlot, ensurePublication, ensureSlot } from "./stream.ts";
 
 /** What the lines of one flip work on, and what they leave for each other. */
 export interface Flip {
@@ -64,7 +64,7 @@ export const LINES: readonly Line[] = [
   { name: "F4", what: "keep both sides as they are now, for the proof", run: keep },
   { name: "F5", what: "look for tables and errors that came up meanwhile", run: lookAgain },
   { name: "F6", what: "advance sequences", run: sequences },
-  { name: "F7", what: "end the way there", run: ({ move, lease, from }) => move.paths[from].stop(lease.at) },
+  { name: "F7", what: "end the way there", run: endWayThere },
   { name: "F8", what: "remember from here on what the other side writes", run: remember },
   { name: "F9", what: "begin the way back", run: wayBack },
   { name: "F10", what: "open the other side", run: open },
@@ -102,7 +102,7 @@ function close({ lease, from, catalog }: Flip): Promise<void> {
 async function drain(flip: Flip): Promise<void> {
   const { move, lease, from, budgetMs } = flip;
   const path = move.paths[from];
-  flip.marker = await writeMarker(lease.at, path, fenceToken(flip.id));
+  flip.marker = await writeFenceMarker(lease.at, path, flip.id);
   await awaitMarker(lease.at, path, flip.marker, budgetMs);
 }
 
@@ -121,6 +121,11 @@ async function sequences({ lease, from, to }: Flip): Promise<void> {
   await advanceSequences(lease.at[from], lease.at[to]);
 }
 
+async function endWayThere({ move, lease, from }: Flip): Promise<void> {
+  await move.paths[from].stop(lease.at);
+  await dropSlot(lease.at[from]);
+}
+
 async function remember(flip: Flip): Promise<void> {
   try {
     await ensureSlot(flip.lease.at, flip.to);
@@ -134,7 +139,7 @@ async function wayBack({ id, move, lease, to, budgetMs, wayBackMissing }: Flip):
   if (wayBackMissing !== undefined) return;
   const path = move.paths[to];
   await path.start(lease.at);
-  await awaitMarker(lease.at, path, await writeMarker(lease.at, path, fenceToken(id)), budgetMs);
+  await awaitMarker(lease.at, path, await writeFenceMarker(lease.at, path, id), budgetMs);
 }
 
 async function open({ lease, from, to, catalog }: Flip): Promise<void> {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { otherSide } from "../side.ts";
 import { field } from "./database.ts";
-import { SCHEMA } from "./names.ts";
+import { SCHEMA, streamName } from "./names.ts";
 import type { Path, Sessions } from "./path.ts";
 
 /** A row written on one side after everything else, and where its log ended then. */
@@ -12,14 +12,25 @@ export interface Marker {
 
 /** The marker's table is not fenced, so that it can follow the last write of the application. */
 export async function writeMarker(at: Sessions, path: Path, token: string): Promise<Marker> {
-  const from = at[path.from];
-  await from.query(
+  await insertMarker(at, path, token);
+  const row = await at[path.from].one("SELECT pg_current_wal_flush_lsn() AS lsn");
+  return { token, lsn: field(row, "lsn") };
+}
+
+/** The marker a flip writes on a closed side: where it has arrived, nothing is missing. Its place in the log is kept on that side. */
+export async function writeFenceMarker(at: Sessions, path: Path, flip: string): Promise<Marker> {
+  const token = fenceToken(flip);
+  await insertMarker(at, path, token);
+  const sql = `UPDATE ${SCHEMA}.flip SET fenced = pg_current_wal_flush_lsn() WHERE id = $1 RETURNING fenced AS lsn`;
+  return { token, lsn: field(await at[path.from].one(sql, [flip]), "lsn") };
+}
+
+async function insertMarker(at: Sessions, path: Path, token: string): Promise<void> {
+  await at[path.from].query(
     `INSERT INTO ${SCHEMA}.marker (side, token) VALUES ($1, $2)
      ON CONFLICT (side) DO UPDATE SET token = excluded.token, at = clock_timestamp()`,
     [path.from, token],
   );
-  const row = await from.one("SELECT pg_current_wal_flush_lsn() AS lsn");
-  return { token, lsn: field(row, "lsn") };
 }
 
 /**
@@ -27,14 +38,14 @@ export async function writeMarker(at: Sessions, path: Path, token: string): Prom
  * @throws Error as soon as nothing can arrive any more
  */
 export async function awaitMarker(at: Sessions, path: Path, marker: Marker, timeoutMs: number): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   for (let round = 0; ; round += 1) {
     if ((await arrived(at, path, marker.token)) && (await path.holds(at, marker.lsn))) return;
     if (round % 50 === 49) {
       const trouble = await path.trouble(at);
       if (trouble !== undefined) throw new Error(trouble);
     }
-    if (Date.now() > deadline)
+    if (performance.now() > deadline)
       throw new Error(
         `what ${path.from} wrote last did not reach ${otherSide(path.from)} within ${timeoutMs} ms; ` +
           `the log of ${otherSide(path.from)}'s server says whether it is late or stuck`,
@@ -43,20 +54,30 @@ export async function awaitMarker(at: Sessions, path: Path, marker: Marker, time
   }
 }
 
-/** Of the marker a flip writes behind its fence: where it has arrived, nothing is missing. */
-export function fenceToken(flip: string): string {
+function fenceToken(flip: string): string {
   return `fence ${flip}`;
 }
 
-/** Whether a marker was the last one of `path.from`, was written behind a fence, and is on the other side. */
-export async function fenceArrived(at: Sessions, path: Path): Promise<boolean> {
-  const [row] = await at[path.from].query(`SELECT token FROM ${SCHEMA}.marker WHERE side = $1`, [path.from]);
-  const token = row?.token ?? "";
-  return token.startsWith(fenceToken("")) && (await arrived(at, path, token));
+/** Whether the other side has the marker this flip wrote behind its fence. */
+export function fenceArrived(at: Sessions, path: Path, flip: string): Promise<boolean> {
+  return arrived(at, path, fenceToken(flip));
 }
 
-/** Whether the other side has the marker with this token. */
-export async function arrived(at: Sessions, path: Path, token: string): Promise<boolean> {
+/**
+ * Whether a way may begin at the slot that is there: the other side has the last marker of `path.from`, which was written behind a
+ * fence, and the slot sends nothing of before it again. A server that lost its power may have forgotten how far it was read.
+ */
+export async function slotFollowsFence(at: Sessions, path: Path): Promise<boolean> {
+  const [row] = await at[path.from].query(
+    `SELECT m.token FROM ${SCHEMA}.marker m JOIN ${SCHEMA}.flip f ON m.token = $2::text || f.id
+     JOIN pg_replication_slots s ON s.confirmed_flush_lsn >= f.fenced AND s.wal_status <> 'lost'
+     WHERE m.side = $1 AND s.slot_name = $3`,
+    [path.from, fenceToken(""), streamName(path.from)],
+  );
+  return row !== undefined && (await arrived(at, path, field(row, "token")));
+}
+
+async function arrived(at: Sessions, path: Path, token: string): Promise<boolean> {
   const sql = `SELECT token FROM ${SCHEMA}.marker WHERE side = $1`;
   const [row] = await at[otherSide(path.from)].query(sql, [path.from]);
   return row?.token === token;

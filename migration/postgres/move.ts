@@ -8,7 +8,7 @@ import { SCHEMA } from "./names.ts";
 import type { Path } from "./path.ts";
 import type { Pooler } from "./pooler.ts";
 import { lastSwitch, RECORDS } from "./records.ts";
-import { ensurePublication } from "./stream.ts";
+import { dropSlot, ensurePublication } from "./stream.ts";
 
 /** Two databases, what carries changes between them, and what stands before them. */
 export interface Move {
@@ -80,6 +80,7 @@ export async function commitMove(move: Move, who: string): Promise<{ writer: Sid
     if ((await readFence(lease.at[writer])) !== "open")
       throw new Error(`a flip was begun and not ended, so ${writer} is closed; recover it first`);
     await move.paths[writer].stop(lease.at);
+    await dropSlot(lease.at[writer]);
     await removeGuard(lease.at.blue);
     await removeGuard(lease.at.green);
     return { writer };

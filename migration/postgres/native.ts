@@ -3,7 +3,6 @@ import { type Access, field } from "./database.ts";
 import type { Path, Sessions } from "./path.ts";
 import {
   createSubscription,
-  dropSlot,
   dropSubscription,
   enableSubscription,
   slotHolds,
@@ -38,9 +37,8 @@ export class NativePath implements Path {
     });
   }
 
-  async stop(at: Sessions): Promise<void> {
-    await dropSubscription(at[otherSide(this.from)], this.from);
-    await dropSlot(at[this.from]);
+  stop(at: Sessions): Promise<void> {
+    return dropSubscription(at[otherSide(this.from)], this.from);
   }
 
   async trouble(at: Sessions): Promise<string | undefined> {

@@ -13,7 +13,7 @@ export interface Path {
   readonly from: Side;
   /** Begins to carry from the slot on, which exists. Rows that are there already are not copied. */
   start(at: Sessions): Promise<void>;
-  /** Ends it for good: when this returns nothing arrives any more, and the slot is gone. */
+  /** Ends it: when this returns nothing arrives any more. The slot stays, as whoever stands still there may not let go of it. */
   stop(at: Sessions): Promise<void>;
   /** @returns why nothing can arrive (it is missing, disabled, has met an error), or undefined where all is well */
   trouble(at: Sessions): Promise<string | undefined>;

@@ -5,7 +5,8 @@ import type { Sessions } from "./path.ts";
 
 /**
  * What a move keeps in either database. Only `marker` crosses. `switch` says when this side was opened, `operator` who works on the
- * move and whether both sides were once open (`split`), `flip` what was begun and how it ended.
+ * move and whether both sides were once open (`split`), `flip` what was begun and how it ended, and where this side's log was when
+ * it was fenced (`fenced`). Epochs say what came later; times are for people, as the clock of a server may be set back.
  */
 export const RECORDS = `
 CREATE SCHEMA IF NOT EXISTS ${SCHEMA};
@@ -19,7 +20,7 @@ CREATE TABLE IF NOT EXISTS ${SCHEMA}.switch (
 CREATE TABLE IF NOT EXISTS ${SCHEMA}.flip (
   id uuid PRIMARY KEY, epoch bigint NOT NULL, source text NOT NULL, target text NOT NULL, who text NOT NULL,
   began timestamptz NOT NULL DEFAULT clock_timestamp(), deadline timestamptz NOT NULL,
-  ended timestamptz, outcome text, lines jsonb);
+  ended timestamptz, outcome text, lines jsonb, fenced pg_lsn);
 INSERT INTO ${SCHEMA}.operator (epoch, who) VALUES (0, 'nobody') ON CONFLICT DO NOTHING;`;
 
 /** Which side was opened last, by the records of both; the number grows with every flip. */
@@ -72,7 +73,7 @@ export async function recordEnd(database: Database, id: string | null, outcome: 
 export async function openFlip(database: Database): Promise<BegunFlip | undefined> {
   const [row] = await database.query(
     `SELECT id, source, target, who, (clock_timestamp() > deadline + ${GRACE})::text AS overdue FROM ${SCHEMA}.flip
-     WHERE ended IS NULL ORDER BY began DESC LIMIT 1`,
+     WHERE ended IS NULL ORDER BY epoch DESC LIMIT 1`,
   );
   if (row === undefined) return undefined;
   const side = (name: string): Side => (field(row, name) === "blue" ? "blue" : "green");

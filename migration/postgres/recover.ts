@@ -2,12 +2,12 @@ import { otherSide, type Side } from "../side.ts";
 import { readCatalog } from "./catalog.ts";
 import { type FenceState, fence, readFence, unfence } from "./fence.ts";
 import type { Lease } from "./lock.ts";
-import { arrived, fenceArrived, fenceToken } from "./marker.ts";
+import { fenceArrived, slotFollowsFence } from "./marker.ts";
 import { LOCK_TIMEOUT_MS, type Move } from "./move.ts";
 import { SCHEMA } from "./names.ts";
 import type { Sessions } from "./path.ts";
 import { lastSwitch, openFlip, recordEnd } from "./records.ts";
-import { ensureSlot, slotTrouble } from "./stream.ts";
+import { dropSlot, ensureSlot } from "./stream.ts";
 
 /** Both sides took writes, or a fence is in pieces: nobody can say which side is right, so both are closed and a person decides. */
 export class SplitBrain extends Error {}
@@ -19,6 +19,8 @@ export interface Recovery {
   did: "nothing" | "finished" | "undone";
   /** Why the other side is no longer current, so that a next flip takes a new copy. */
   wayLost?: string;
+  /** Why the slot of a way back that was half made is still there. Nobody is held up, but no flip begins before it is gone. */
+  unfinished?: string;
 }
 
 /**
@@ -37,8 +39,17 @@ export async function recover(move: Move, lease: Lease): Promise<Recovery> {
   const wayLost = closed ? await undo(move, lease, writer) : await mendWay(move, lease.at, writer);
   await move.pooler.point(writer);
   await move.pooler.resume();
-  const did = await closeRecords(lease, writer);
-  return { writer, did, ...(wayLost === undefined ? {} : { wayLost }) };
+  const unfinished = await leftBehind(lease, writer);
+  const did = await endOf(lease, writer);
+  // An open record is what makes the watchdog, or the next run, try again.
+  if (unfinished === undefined)
+    for (const side of [lease.at.blue, lease.at.green]) await recordEnd(side, null, did, []);
+  return {
+    writer,
+    did,
+    ...(wayLost === undefined ? {} : { wayLost }),
+    ...(unfinished === undefined ? {} : { unfinished }),
+  };
 }
 
 async function refuseSplit(lease: Lease, fences: Record<Side, FenceState>): Promise<void> {
@@ -89,17 +100,20 @@ async function undo(move: Move, { at, epoch }: Lease, writer: Side): Promise<str
 
 /**
  * A slot that was dropped is made anew while nobody can write, so the copy goes on from there; but only where the other side has
- * everything, which the marker written after the fence proves.
+ * everything, which the marker written after the fence proves. One that is still there goes on, as its sender may stand still and keep it.
  */
 async function restoreWay(move: Move, at: Sessions, writer: Side): Promise<string | undefined> {
   const path = move.paths[writer];
   const trouble = await path.trouble(at);
   if (trouble === undefined) return undefined;
   const flip = await openFlip(at[writer]);
-  if (flip === undefined || !(await arrived(at, path, fenceToken(flip.id)))) return trouble;
+  if (flip === undefined || !(await fenceArrived(at, path, flip.id))) return trouble;
   try {
     await path.stop(at);
-    await ensureSlot(at, writer);
+    if (!(await slotFollowsFence(at, path))) {
+      await dropSlot(at[writer]);
+      await ensureSlot(at, writer);
+    }
     await path.start(at);
     return undefined;
   } catch (error) {
@@ -117,7 +131,7 @@ export async function mendWay(move: Move, at: Sessions, writer: Side): Promise<s
   const path = move.paths[writer];
   const trouble = await path.trouble(at);
   if (trouble === undefined) return undefined;
-  if ((await slotTrouble(at[writer])) !== undefined || !(await fenceArrived(at, path))) return trouble;
+  if (!(await slotFollowsFence(at, path))) return trouble;
   try {
     await path.start(at);
     return await path.trouble(at);
@@ -126,11 +140,19 @@ export async function mendWay(move: Move, at: Sessions, writer: Side): Promise<s
   }
 }
 
-async function closeRecords({ at }: Lease, writer: Side): Promise<Recovery["did"]> {
+/** Where its sender stands still, the slot of a way back that was half made stays for as long; users need not wait for that. */
+async function leftBehind({ at }: Lease, writer: Side): Promise<string | undefined> {
+  try {
+    await dropSlot(at[otherSide(writer)]);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function endOf({ at }: Lease, writer: Side): Promise<Recovery["did"]> {
   const [row] = await at.blue.query(
-    `SELECT target FROM ${SCHEMA}.flip WHERE ended IS NULL ORDER BY began DESC LIMIT 1`,
+    `SELECT target FROM ${SCHEMA}.flip WHERE ended IS NULL ORDER BY epoch DESC LIMIT 1`,
   );
-  const did = row === undefined ? "nothing" : row.target === writer ? "finished" : "undone";
-  for (const database of [at.blue, at.green]) await recordEnd(database, null, did, []);
-  return did;
+  return row === undefined ? "nothing" : row.target === writer ? "finished" : "undone";
 }

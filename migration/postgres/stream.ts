@@ -12,7 +12,10 @@ const SLOT_TIMEOUT_MS = 5_000;
 /** How long one server waits for the other's answer when a way is made or ended. */
 const ANSWER_MS = 4_000;
 
-/** How long the sender of a subscription that is gone may keep its slot. */
+/** How long a sender may take to notice that nobody listens any more, before it is ended. */
+const NOTICE_MS = 300;
+
+/** How long it may keep its slot in all: one that stands still does not even end when it is told to. */
 const RELEASE_MS = 5_000;
 
 /** Publishes all carried tables and the marker; changes of a partition go under its root's name. */
@@ -54,21 +57,30 @@ async function answered(database: Database, ms: number, work: () => Promise<unkn
   }
 }
 
-/** Waits for the sender, which notices a moment late that nobody listens. */
+/**
+ * Of a way that was stopped: its sender may not have noticed, and is ended then.
+ * @throws Error naming the process that does not let go of it within 5 s
+ */
 export async function dropSlot(database: Database): Promise<void> {
   const name = streamName(database.side);
-  const deadline = Date.now() + RELEASE_MS;
+  const began = performance.now();
   while (true) {
-    const [slot] = await database.query(
-      "SELECT (active_pid IS NOT NULL)::text AS busy FROM pg_replication_slots WHERE slot_name = $1",
-      [name],
-    );
+    const [slot] = await database.query("SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1", [name]);
     if (slot === undefined) return;
-    if (slot.busy === "false") break;
-    if (Date.now() > deadline) throw new Error(`the slot ${name} of ${database.side} is still in use`);
+    const reader = slot.active_pid ?? null;
+    if (reader === null) break;
+    const waited = performance.now() - began;
+    if (waited > RELEASE_MS)
+      throw new Error(`the slot ${name} of ${database.side} is still in use, by process ${reader} of that server`);
+    if (waited > NOTICE_MS) await end(database, reader);
     await pause(10);
   }
   await database.query("SELECT pg_drop_replication_slot($1)", [name]);
+}
+
+/** Where this role may not, there is still the hope that it ends by itself. */
+async function end(database: Database, pid: string): Promise<void> {
+  await database.query("SELECT pg_terminate_backend($1::int)", [pid]).catch(() => undefined);
 }
 
 /** Where the slot's reader has confirmed to have everything on disk. */
@@ -141,19 +153,17 @@ async function keepOutOfLog(at: Database): Promise<void> {
   await at.query("SET LOCAL log_min_error_statement = 'panic'");
 }
 
-/** Takes the slot on the other side along; where that side cannot be reached, it leaves the slot behind. */
+/**
+ * On the receiving side alone, all at once or not at all; the slot stays. A subscription that takes its slot along asks the other
+ * server for that, which waits there for the sender: given up here, that question goes on waiting, and drops the slot, or the next one
+ * of that name, whenever the sender has come to its end.
+ */
 export async function dropSubscription(at: Database, from: Side): Promise<void> {
   const name = streamName(from);
   if (!(await subscribed(at, from))) return;
-  try {
-    await answered(at, ANSWER_MS, () => at.query(`DROP SUBSCRIPTION ${name}`));
-  } catch {
-    // The other side does not answer, or has no such slot any more.
-    if (!(await subscribed(at, from))) return;
-    await at.query(`ALTER SUBSCRIPTION ${name} DISABLE`);
-    await at.query(`ALTER SUBSCRIPTION ${name} SET (slot_name = NONE)`);
-    await at.query(`DROP SUBSCRIPTION ${name}`);
-  }
+  await at.query(
+    `ALTER SUBSCRIPTION ${name} DISABLE; ALTER SUBSCRIPTION ${name} SET (slot_name = NONE); DROP SUBSCRIPTION ${name}`,
+  );
 }
 
 /** Goes on receiving after it was switched off. */

@@ -33,13 +33,17 @@ export async function watchFlips(move: Move, { signal, who, onRecovery, onError 
       try {
         await Promise.all([at.blue.query("SELECT"), at.green.query("SELECT")]);
         const left = await abandoned(at);
-        if (left !== undefined) onRecovery?.(await takeOver(move, who, left));
+        if (left === undefined) continue;
+        const recovery = await takeOver(move, who, left);
+        if (recovery.unfinished !== undefined) throw new Error(recovery.unfinished);
+        onRecovery?.(recovery);
       } catch (error) {
         onError?.(error instanceof Error ? error : new Error(String(error)));
         // Both sides are closed now, and only a person can open one.
         if (error instanceof SplitBrain) return;
+      } finally {
+        await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
       }
-      await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
     }
   } finally {
     await Promise.all([at.blue.close(), at.green.close()]);

@@ -1,7 +1,7 @@
 import { otherSide, type Side } from "../../side.ts";
 import { streamName } from "../names.ts";
 import type { Path, Sessions } from "../path.ts";
-import { dropSlot, slotHolds, slotTrouble } from "../stream.ts";
+import { slotHolds, slotTrouble } from "../stream.ts";
 import type { Stream } from "./applier.ts";
 
 /**
@@ -29,9 +29,8 @@ export class PushPath implements Path {
     return this.#host.start();
   }
 
-  async stop(at: Sessions): Promise<void> {
-    await this.#host.stop();
-    await dropSlot(at[this.from]);
+  stop(): Promise<void> {
+    return this.#host.stop();
   }
 
   async trouble(at: Sessions): Promise<string | undefined> {
