@@ -1,6 +1,6 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
-import { ensurePooler, ensureRedis } from "../tools/clients.ts";
+import { ensureClocks, ensurePooler, ensureRedis } from "../tools/clients.ts";
 import { ensureContainers } from "../tools/containers.ts";
 import { ensureEngine } from "../tools/engine.ts";
 import { ensureImages } from "../tools/images.ts";
@@ -26,6 +26,7 @@ const workers: Worker[] = [13, 12, 11].map((slot) => ({ env: { BASCULE_TEST_SLOT
 
 try {
   await ensurePooler(say);
+  await ensureClocks(say);
   await ensureRedis(say);
   await ensureContainers(say);
   await Promise.all([ensureEngine(say), ensureImages(["debian-13", "debian-12", "edge"], say)]);

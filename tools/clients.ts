@@ -1,6 +1,6 @@
 import { canInstall, install } from "./apt.ts";
 import { findAll } from "./executables.ts";
-import { type Report, ToolError } from "./report.ts";
+import { type Report, reason, ToolError } from "./report.ts";
 
 /** Programs that the operator's machine needs, and the Debian packages they come from. */
 const CLIENTS: Record<string, string> = {
@@ -19,6 +19,9 @@ const POOLER: Record<string, string> = { pgbouncer: "pgbouncer" };
  */
 const KEY_STORE: Record<string, string> = { "redis-check-rdb": "redis-tools" };
 
+/** What gives a server another clock than the machine's; the program is only the sign that its library is there. */
+const CLOCK: Record<string, string> = { faketime: "faketime" };
+
 /** Where Debian puts daemons, which is not on everybody's PATH. */
 const DAEMONS = ["/usr/sbin"];
 
@@ -35,6 +38,15 @@ export function ensurePooler(report: Report, mayInstall = canInstall): Promise<v
 /** The same for the Redis that tests start. */
 export function ensureRedis(report: Report, mayInstall = canInstall): Promise<void> {
   return ensurePrograms(KEY_STORE, report, mayInstall);
+}
+
+/** The same for servers with a clock of their own; where it cannot be had this only says so, and what needs it is left out. */
+export async function ensureClocks(report: Report, mayInstall = canInstall): Promise<void> {
+  try {
+    await ensurePrograms(CLOCK, report, mayInstall);
+  } catch (error) {
+    report(`without it no test puts the clock of a server off: ${reason(error)}`);
+  }
 }
 
 async function ensurePrograms(

@@ -1,29 +1,54 @@
-import { ok, strictEqual } from "node:assert";
+import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { flip } from "../../migration/postgres/flip.ts";
 import { LINES } from "../../migration/postgres/lines.ts";
 import { type Verification, verify } from "../../migration/postgres/verify/verify.ts";
-import type { Major } from "./support/cluster.ts";
-import { death } from "./support/faults.ts";
-import { type LivePair, startLivePair } from "./support/run.ts";
+import { death } from "./support/fault.ts";
+import { FAULTS } from "./support/faults.ts";
+import {
+  type GroundOptions,
+  lastLook,
+  onGround,
+  type StandingGround,
+  startGround,
+  tryFault,
+} from "./support/ground.ts";
+import type { LivePair } from "./support/run.ts";
 
-/** The pairs of every test run; all of them, with every line on each, are in `npm run matrix`. */
-const PAIRS: [Major, Major, way?: "push"][] = [
-  [15, 15],
-  [15, 17, "push"],
-  [17, 18],
-  [18, 16],
+/**
+ * What every test run tries: each pair dies at every fourth line, so that all of them together die at each, and meets other kinds of
+ * faults. All of it on each pair is in `npm run matrix`.
+ */
+const GROUNDS: (GroundOptions & { faults: string[] })[] = [
+  {
+    ...{ versions: [15, 15], pooled: true, pushed: false, delayMs: 0 },
+    faults: ["the sender stands still before the flip", "the other side's server loses power at F9"],
+  },
+  {
+    ...{ versions: [15, 17], pooled: true, pushed: true, delayMs: 0 },
+    faults: ["the sender stands still for 300 ms in the freeze", "servers cut off from each other at F9"],
+  },
+  {
+    ...{ versions: [17, 18], pooled: false, pushed: false, delayMs: 0 },
+    faults: ["the sender stands still when its way is ended", "the operator's clock leaps ahead"],
+  },
+  {
+    ...{ versions: [18, 16], pooled: true, pushed: false, delayMs: 0 },
+    faults: ["the sender stands still on the way back", "replication stalls at F7 past the budget"],
+  },
 ];
 const who = "the test";
 
-for (const [index, [blue, green, way]] of PAIRS.entries())
-  describe(`writes that move from PostgreSQL ${blue} to ${green} and back${way === "push" ? ", pushed on the way back" : ""}`, function () {
+for (const [index, { faults, ...ground }] of GROUNDS.entries())
+  describe(`writes that move ${nameOf(ground)}, and back`, function () {
     this.timeout(60_000);
+    let place: StandingGround;
     let pair: LivePair;
     before(async () => {
-      pair = await startLivePair(blue, green, { pushed: way === "push" });
+      place = await startGround(ground);
+      pair = place.pair;
       await pair.shoppers.progress(100);
     });
-    after(() => pair?.remove());
+    after(() => place?.remove());
 
     it("loses none, holds no client up for long, and needs no new copy for the next time", async () => {
       for (const to of ["green", "blue", "green", "blue"] as const) {
@@ -50,8 +75,7 @@ for (const [index, [blue, green, way]] of PAIRS.entries())
       await flip(pair.move, { to: "blue", who });
     });
 
-    // Each pair dies at every fourth line, so that all of them together die at each.
-    for (const { name } of LINES.filter((_, line) => line % PAIRS.length === index))
+    for (const { name } of LINES.filter((_, line) => line % GROUNDS.length === index))
       it(`goes on after the operator died at the beginning of ${name} and in the middle of it`, async () => {
         for (const fault of [death(name, 0), death(name, 3)]) {
           await fault.happen({ pair });
@@ -59,10 +83,34 @@ for (const [index, [blue, green, way]] of PAIRS.entries())
         }
       });
 
-    it("shows no client an error and leaves both sides with the same rows", async () => {
-      await pair.finish();
-      strictEqual(pair.shoppers.outcomes.errors.join("\n"), "");
+    for (const name of faults)
+      it(`loses none where ${name}`, async () => {
+        const fault = FAULTS.find((one) => one.name === name);
+        ok(fault !== undefined);
+        deepStrictEqual(await tryFault(fault, place), []);
+      });
+
+    it("leaves both sides with the same rows, and showed no client of a pooler an error", async () => {
+      deepStrictEqual(await lastLook(place, ground.pooled), []);
       ok(pair.shoppers.outcomes.acked.length > 300);
       ok(pair.forgotten.outcomes.errors.length > 0, "the job past the pooler was refused on the closed side");
     });
   });
+
+describe("writes that move to a distant server, and back", function () {
+  this.timeout(60_000);
+  it("are not lost, and no client sees an error, with 50 ms for each round trip", () =>
+    onGround({ versions: [17, 18], pooled: true, pushed: true, delayMs: 25 }, async (ground) => {
+      await ground.pair.shoppers.progress(50);
+      for (const to of ["green", "blue"] as const) {
+        await flip(ground.pair.move, { to, who });
+        await ground.pair.intact();
+      }
+      deepStrictEqual(await lastLook(ground, true), []);
+    }));
+});
+
+function nameOf({ versions: [blue, green], pooled, pushed }: GroundOptions): string {
+  const more = [pooled ? [] : ["without a pooler"], pushed ? ["pushed on the way back"] : []];
+  return [`from PostgreSQL ${blue} to ${green}`, ...more.flat()].join(", ");
+}

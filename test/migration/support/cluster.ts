@@ -16,6 +16,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
+import { clockEnvironment } from "./clock.ts";
+import { onInterrupt } from "./interrupt.ts";
 
 export type Major = 15 | 16 | 17 | 18;
 
@@ -40,16 +42,35 @@ export interface Cluster {
   readonly running: boolean;
   /** Its process ends at once, as in a power cut. */
   kill(): Promise<void>;
-  /** Starts it again after `kill`. */
-  start(): Promise<void>;
+  /** Starts it again after `kill`; `clockMs` is how far its clock is off. */
+  start(clockMs?: number): Promise<void>;
   /** Ends it and takes its files away. */
   remove(): Promise<void>;
 }
 
-/** @param more settings of postgresql.conf in place of those above */
-export async function startCluster(major: Major, more: Record<string, string> = {}): Promise<Cluster> {
+/**
+ * @param more settings of postgresql.conf in place of those above
+ * @param clockMs how far its clock is off
+ */
+export async function startCluster(major: Major, more: Record<string, string> = {}, clockMs = 0): Promise<Cluster> {
   const bin = join(binaries(major), "bin");
   const folder = mkdtempSync(join(tmpdir(), `bascule-postgres-${major}-`));
+  let server: ChildProcess | undefined;
+  const end = async (signal: NodeJS.Signals) => {
+    const child = server;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
+  };
+  let removed = false;
+  const remove = async () => {
+    removed = true;
+    await end("SIGQUIT");
+    rmSync(folder, { recursive: true, force: true });
+    forget();
+  };
+  const forget = onInterrupt(remove);
   if (process.getuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
   const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   const data = join(folder, "data");
@@ -63,15 +84,6 @@ export async function startCluster(major: Major, more: Record<string, string> = 
     "-c",
     `${k}=${v}`,
   ]);
-  let server: ChildProcess | undefined;
-  const end = async (signal: NodeJS.Signals) => {
-    const child = server;
-    server = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
-    await gone;
-  };
   const cluster: Cluster = {
     major,
     port,
@@ -79,10 +91,12 @@ export async function startCluster(major: Major, more: Record<string, string> = 
       return server !== undefined && server.exitCode === null && server.signalCode === null;
     },
     kill: () => end("SIGKILL"),
-    async start() {
+    async start(offMs = 0) {
       const deadline = Date.now() + 20_000;
+      const options = { ...identity, cwd: folder, env: { ...process.env, ...clockEnvironment(offMs) } };
       do {
-        server = spawn(join(bin, "postgres"), ["-D", data, ...settings], { ...identity, cwd: folder, stdio: "ignore" });
+        if (removed) break;
+        server = spawn(join(bin, "postgres"), ["-D", data, ...settings], { ...options, stdio: "ignore" });
         const exited = new Promise<boolean>((resolve) => server?.once("exit", () => resolve(false)));
         if (await Promise.race([answers(port, deadline), exited])) return;
         // After a power cut its children keep the shared memory for a moment, and a new server refuses to start beside them.
@@ -90,12 +104,9 @@ export async function startCluster(major: Major, more: Record<string, string> = 
       } while (Date.now() < deadline);
       throw new Error(`PostgreSQL ${major} does not start`);
     },
-    async remove() {
-      await end("SIGQUIT");
-      rmSync(folder, { recursive: true, force: true });
-    },
+    remove,
   };
-  await cluster.start();
+  await cluster.start(clockMs);
   return cluster;
 }
 

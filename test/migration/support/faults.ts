@@ -1,70 +1,26 @@
-import { strictEqual } from "node:assert";
-import { FlipRefused, flip } from "../../../migration/postgres/flip.ts";
+import { flip } from "../../../migration/postgres/flip.ts";
 import { LINES } from "../../../migration/postgres/lines.ts";
-import { otherSide, type Side } from "../../../migration/side.ts";
-import type { Network } from "./network.ts";
-import { startOperator } from "./processes.ts";
-import type { LivePair } from "./run.ts";
-
-/** Where a fault is tried, and the network it may break: the one that blue's and green's servers reach each other by. */
-export interface Ground {
-  pair: LivePair;
-  networks: Record<Side, Network>;
-}
-
-/** Something that goes wrong during a flip; afterwards one side is open and has every write. */
-export interface Fault<G = Ground> {
-  name: string;
-  happen(ground: G): Promise<void>;
-}
+import { otherSide } from "../../../migration/side.ts";
+import { CLOCK_FAULTS } from "./clocks.ts";
+import { death, during, type Fault } from "./fault.ts";
+import { SENDER_STALLS } from "./stalls.ts";
 
 const who = "the test";
 
-/** Whoever died, the same command brings the move to where it was to go. */
-async function again({ move }: LivePair, to: Side): Promise<void> {
-  try {
-    await flip(move, { to, who });
-  } catch (error) {
-    // The first one had passed its commit point, and this one has finished it.
-    if (!(error instanceof FlipRefused && error.message.includes("already"))) throw error;
-  }
-}
-
-/** The operator's process is killed so many milliseconds after a line has begun; then the command is given again. */
-export function death(line: string, afterMs: number): Fault<Pick<Ground, "pair">> {
-  return {
-    name: `operator killed ${afterMs} ms into ${line}`,
-    async happen({ pair }) {
-      const to = otherSide(await pair.writer());
-      const operator = startOperator({ verb: "flip", place: pair.place, to, dieAt: { line, afterMs } });
-      await operator.ended;
-      await again(pair, to);
-      strictEqual(await pair.writer(), to);
+/** The network between both servers takes everything and brings nothing, until all else was looked at. */
+function standstill(line: string): Fault {
+  return during(
+    `replication stalls at ${line} past the budget`,
+    line,
+    ({ networks }) => {
+      for (const network of [networks.blue, networks.green]) network.hold();
     },
-  };
-}
-
-/** Work at the beginning of a line, in a flip to wherever the writes are not. */
-function during(
-  name: string,
-  line: string,
-  work: (ground: Ground, from: Side) => unknown,
-  mend: Fault["happen"],
-): Fault {
-  return {
-    name,
-    async happen(ground) {
-      const from = await ground.pair.writer();
-      const onLine = async (event: { line: string; phase: "begin" | "end" }) => {
-        if (event.line === line && event.phase === "begin") await work(ground, from);
-      };
-      // How it ends depends on the moment; that nothing is lost does not.
-      await flip(ground.pair.move, { to: otherSide(from), who, budgetMs: 2_000, onLine }).catch(() => undefined);
-      await mend(ground);
-      await again(ground.pair, otherSide(from));
-      strictEqual(await ground.pair.writer(), otherSide(from));
+    async ({ networks, pair }) => {
+      // Users go on where they were, or where they are now.
+      await pair.shoppers.progress(10);
+      for (const network of [networks.blue, networks.green]) network.release();
     },
-  };
+  );
 }
 
 export const FAULTS: Fault[] = [
@@ -84,6 +40,9 @@ export const FAULTS: Fault[] = [
     },
     async () => {},
   ),
+  ...["F3", "F7"].map(standstill),
+  ...SENDER_STALLS,
+  ...CLOCK_FAULTS,
   ...["F3", "F7", "F9"].map((line) =>
     during(
       `servers cut off from each other at ${line}`,

@@ -1,6 +1,6 @@
 import type { Side } from "../../../migration/side.ts";
 import type { Major } from "./cluster.ts";
-import type { Fault, Ground } from "./faults.ts";
+import type { Fault, Ground } from "./fault.ts";
 import { type Network, startNetwork } from "./network.ts";
 import { type LivePair, startLivePair } from "./run.ts";
 
@@ -15,11 +15,17 @@ export interface GroundOptions {
   delayMs: number;
 }
 
-/** Runs `work` on such a pair with writers on it, and takes everything away afterwards. */
-export async function onGround<T>(
-  { versions, pooled, pushed, delayMs }: GroundOptions,
-  work: (ground: Ground) => Promise<T>,
-): Promise<T> {
+const BUDGET_MS = 2_000;
+/** Of a flip, and of what its servers ask each other, with as much again for what has to be asked twice. */
+const ROUND_TRIPS = 80;
+
+/** One that stands until it is taken away. */
+export interface StandingGround extends Ground {
+  remove(): Promise<void>;
+}
+
+/** Starts such a pair with writers on it. */
+export async function startGround({ versions, pooled, pushed, delayMs }: GroundOptions): Promise<StandingGround> {
   const networks: Network[] = [];
   const through = async (port: number) => {
     const network = await startNetwork(port, delayMs);
@@ -28,6 +34,10 @@ export async function onGround<T>(
   };
   const between: Partial<Record<Side, Network>> = {};
   let pair: LivePair | undefined;
+  const remove = async () => {
+    await pair?.remove();
+    for (const network of networks) await network.remove();
+  };
   try {
     pair = await startLivePair(...versions, {
       pooler: pooled,
@@ -41,10 +51,20 @@ export async function onGround<T>(
     });
     const { blue, green } = between;
     if (blue === undefined || green === undefined) throw new Error("the servers have no way to each other");
-    return await work({ pair, networks: { blue, green } });
+    return { pair, networks: { blue, green }, budgetMs: BUDGET_MS + ROUND_TRIPS * 2 * delayMs, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Runs `work` on such a pair, and takes everything away afterwards. */
+export async function onGround<T>(options: GroundOptions, work: (ground: Ground) => Promise<T>): Promise<T> {
+  const ground = await startGround(options);
+  try {
+    return await work(ground);
   } finally {
-    await pair?.remove();
-    for (const network of networks) await network.remove();
+    await ground.remove();
   }
 }
 

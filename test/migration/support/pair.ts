@@ -12,6 +12,7 @@ import { createSubscription, ensureSlot, subscriptionTrouble } from "../../../mi
 import type { Side } from "../../../migration/side.ts";
 import { ProcessApplier } from "./applier.ts";
 import { type Cluster, type Major, startCluster } from "./cluster.ts";
+import { onInterrupt } from "./interrupt.ts";
 import { startPooler, type TestPooler, writePooler } from "./pooler.ts";
 import { ROWS, SHOP } from "./shop.ts";
 
@@ -71,6 +72,8 @@ export interface PairOptions {
   pooler?: boolean;
   /** Whether green's changes are pushed to blue, as where blue may not subscribe. */
   pushed?: boolean;
+  /** How far each server's clock is off, in milliseconds. */
+  clocks?: Record<Side, number>;
   /** Stands in for the port at which a side is reached by the other one. */
   peer?: (side: Side, port: number) => Promise<number>;
   /** The same for the port at which the operator, and the pooler, reach a side. */
@@ -78,16 +81,25 @@ export interface PairOptions {
 }
 
 export async function startPair(blue: Major, green: Major, options: PairOptions = {}): Promise<Pair> {
-  const started = await Promise.allSettled([startCluster(blue, SETTINGS), startCluster(green, SETTINGS)]);
+  const { clocks } = options;
+  const started = await Promise.allSettled([
+    startCluster(blue, SETTINGS, clocks?.blue),
+    startCluster(green, SETTINGS, clocks?.green),
+  ]);
   const clusters = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   const [blueCluster, greenCluster] = clusters;
   let pooler: TestPooler | undefined;
   const sessions: Database[] = [];
   const folder = mkdtempSync(join(tmpdir(), "bascule-pair-"));
   const applier = join(folder, "applier.json");
-  const remove = async () => {
+  const removeApplier = async () => {
     await new ProcessApplier(applier).stop();
     rmSync(folder, { recursive: true, force: true });
+  };
+  const forget = onInterrupt(removeApplier);
+  const remove = async () => {
+    await removeApplier();
+    forget();
     await Promise.all(sessions.map((session) => session.close()));
     await pooler?.remove();
     await Promise.all(clusters.map((cluster) => cluster.remove()));

@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import { loginRetrySeconds } from "../../../provisioning/pgbouncer/render.ts";
 import { freePort } from "./cluster.ts";
+import { onInterrupt } from "./interrupt.ts";
 
 /** PgBouncer refuses to run as root; this number belongs to nobody. */
 const NOBODY = 65534;
@@ -59,7 +60,9 @@ export async function startPooler(database: number): Promise<TestPooler> {
   const remove = async () => {
     await ended(child);
     rmSync(folder, { recursive: true, force: true });
+    forget();
   };
+  const forget = onInterrupt(remove);
   try {
     await answers(port);
   } catch (error) {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { onInterrupt } from "./interrupt.ts";
 import type { Task } from "./operator.ts";
 
 const OPERATOR = fileURLToPath(new URL("./operator.ts", import.meta.url));
@@ -20,5 +21,6 @@ export function startOperator(task: Task): Operator {
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
     child.once("close", (code, signal) => resolve({ code, signal })),
   );
+  void ended.then(onInterrupt(() => child.kill("SIGKILL")));
   return { child, said, ended };
 }
