@@ -111,7 +111,7 @@ export class PgBouncer implements Pooler {
 
   /** Waits for a moment without a login under way, but not for long: where the database does not answer there is none. */
   async #loggedIn(client: pg.Client): Promise<void> {
-    for (const deadline = Date.now() + LOGINS_MS; Date.now() < deadline; await pause(2)) {
+    for (const until = performance.now() + LOGINS_MS; performance.now() < until; await pause(2)) {
       const { rows } = await client.query<{ database: string; sv_login: string }>("SHOW POOLS");
       const own = rows.filter(({ database }) => database === this.#options.database);
       if (own.every(({ sv_login }) => Number(sv_login) === 0)) return;
