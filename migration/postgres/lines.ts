@@ -10,7 +10,7 @@ import {
 } from "./checks.ts";
 import { fence, readFence, requireFences, unfence } from "./fence.ts";
 import { type Lease, requireEpoch } from "./lock.ts";
-import { awaitMarker, type Marker, writeFenceMarker, writeMarker } from "./marker.ts";
+import { awaitMarker, evenMarkers, type Marker, writeFenceMarker, writeMarker } from "./marker.ts";
 import { LOCK_TIMEOUT_MS, type Move } from "./move.ts";
 import { SCHEMA } from "./names.ts";
 import { lastSwitch, recordBegin } from "./records.ts";
@@ -127,6 +127,7 @@ async function endWayThere({ move, lease, from }: Flip): Promise<void> {
 }
 
 async function remember(flip: Flip): Promise<void> {
+  await evenMarkers(flip.lease.at, flip.to);
   try {
     await ensureSlot(flip.lease.at, flip.to);
   } catch (error) {

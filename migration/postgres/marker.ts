@@ -1,8 +1,18 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { otherSide } from "../side.ts";
+import { otherSide, type Side } from "../side.ts";
 import { field } from "./database.ts";
 import { SCHEMA, streamName } from "./names.ts";
 import type { Path, Sessions } from "./path.ts";
+
+/**
+ * Makes sure that both sides have the row of a way that is about to begin, before its slot is made. What a way sends is then a change of
+ * that row: after a flip that was put back, one side could have it and the other not, and no change would arrive any more. Nothing may
+ * read either side's log at that moment.
+ */
+export async function evenMarkers(at: Sessions, from: Side): Promise<void> {
+  const sql = `INSERT INTO ${SCHEMA}.marker (side, token) VALUES ($1, 'before the first') ON CONFLICT DO NOTHING`;
+  await Promise.all([at.blue.query(sql, [from]), at.green.query(sql, [from])]);
+}
 
 /** A row written on one side after everything else, and where its log ended then. */
 export interface Marker {

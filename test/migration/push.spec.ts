@@ -1,7 +1,9 @@
-import { ok, strictEqual } from "node:assert";
+import { ok, rejects, strictEqual } from "node:assert";
 import { LocalApplier } from "../../migration/postgres/applier/host.ts";
 import { PushPath, streamFrom } from "../../migration/postgres/applier/path.ts";
 import { flip } from "../../migration/postgres/flip.ts";
+import { LINES, type Line } from "../../migration/postgres/lines.ts";
+import { writeFenceMarker } from "../../migration/postgres/marker.ts";
 import type { Move } from "../../migration/postgres/move.ts";
 import { streamName } from "../../migration/postgres/names.ts";
 import type { Snapshots } from "../../migration/postgres/snapshots.ts";
@@ -26,6 +28,16 @@ describe("writes that come back by the push applier", function () {
   after(async () => {
     await applier?.stop();
     await pair?.remove();
+  });
+
+  it("is begun anew after a flip that was put back once the new side had its marker, and nobody else", async () => {
+    const marked: Line["run"] = async ({ id, move: { paths }, lease, to }) => {
+      await writeFenceMarker(lease.at, paths[to], id);
+      throw new Error("the power is gone");
+    };
+    const lines = LINES.map((line) => (line.name === "F9" ? { ...line, run: marked } : line));
+    await rejects(flip(move, { to: "green", who, lines }), /the writes are at blue as before.*the power is gone/);
+    await pair.intact();
   });
 
   it("loses none, shows no client an error, and is proven each time, twice there and back", async () => {

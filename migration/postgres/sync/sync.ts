@@ -124,7 +124,8 @@ async function subscribe({ blue, green, greenToBlue, prepared }: SyncOptions): P
 async function emptied(green: Database): Promise<void> {
   const { tables } = await readCatalog(green);
   const names = tables.filter(({ kind }) => kind !== "leaf").map(({ schema: within, name }) => qualified(within, name));
-  if (names.length === 0) return;
+  // It is copied with the rows, and flips have been here.
+  names.push(`${SCHEMA}.marker`);
   const session = green.another({ setup: BUILDING });
   try {
     await session.query(`TRUNCATE ${names.join(", ")}`);

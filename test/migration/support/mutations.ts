@@ -3,6 +3,7 @@ import { field } from "../../../migration/postgres/database.ts";
 import { unfence } from "../../../migration/postgres/fence.ts";
 import { type Flip, LINES, type Line } from "../../../migration/postgres/lines.ts";
 import { SCHEMA } from "../../../migration/postgres/names.ts";
+import { ensureSlot } from "../../../migration/postgres/stream.ts";
 
 /** The lines of a flip with one mistake in them, each of which somebody has made in earnest. */
 export interface Mutation {
@@ -44,7 +45,8 @@ async function openAnyway({ lease, to, catalog }: Flip): Promise<void> {
 
 /** The way back begins while the way there still runs: what arrives is sent back. */
 function slotBeforeDrop(): readonly Line[] {
-  const early = [line("F8"), { ...line("F9"), run: ({ move, lease, to }: Flip) => move.paths[to].start(lease.at) }];
+  const slot = { ...line("F8"), run: ({ lease, to }: Flip) => ensureSlot(lease.at, to) };
+  const early = [slot, { ...line("F9"), run: ({ move, lease, to }: Flip) => move.paths[to].start(lease.at) }];
   const rest = LINES.filter(({ name }) => name !== "F8" && name !== "F9");
   return rest.flatMap((one) => (one.name === "F3" ? [...early, one] : [one]));
 }
