@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Catalog, published, readCatalog, requireIdentities } from "./catalog.ts";
 import { type Database, field } from "./database.ts";
 import { requireFences } from "./fence.ts";
-import { SCHEMA, streamName, WATCHDOG } from "./names.ts";
+import { APPLIER, SCHEMA, streamName, WATCHDOG } from "./names.ts";
 import type { Sessions } from "./path.ts";
 
 /** Transactions that are older than this may well be there for long. */
@@ -69,13 +69,13 @@ export async function requireNonePrepared(database: Database): Promise<void> {
 
 /**
  * Writers that have been open for longer than a flip may wait for, without those that only wait for one of them. An open reader of the
- * pooler shows in its PAUSE.
+ * pooler shows in its PAUSE. The applier of a way is waited for with the marker, and has ended when the next slot is made.
  */
 const LONG = `
 SELECT a.pid, a.usename, a.state, left(a.query, 200) AS query,
        round(extract(epoch FROM clock_timestamp() - a.xact_start))::text AS seconds
 FROM pg_stat_activity a
-WHERE a.backend_type = 'client backend' AND a.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() - interval '${LONG_MS} ms'
+WHERE a.backend_type = 'client backend' AND a.pid <> pg_backend_pid() AND a.application_name <> '${APPLIER}' AND a.xact_start < clock_timestamp() - interval '${LONG_MS} ms'
   AND (a.backend_xid IS NOT NULL OR EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
        WHERE l.pid = a.pid AND l.granted AND a.datname = current_database() AND c.relkind IN ('r', 'p')
          AND l.relation >= 16384 AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock',

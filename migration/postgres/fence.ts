@@ -96,7 +96,8 @@ export async function fence(database: Database, tables: Table[], options: FenceO
     try {
       return await switchTriggers(database, order, "ENABLE", { ...options, patience }, async () => undefined);
     } catch (error) {
-      const again = errorCode(error) === DEADLOCK || (!hurried && errorCode(error) === LOCK_TIMEOUT);
+      // Before there was a deadlock it is a long transaction, which would not come to its end the next time either.
+      const again = errorCode(error) === DEADLOCK || (attempt > 1 && errorCode(error) === LOCK_TIMEOUT);
       if (!again || attempt === ATTEMPTS) throw error;
       const first = await waitedFor(database, error);
       if (first !== undefined) order = [first, ...order.filter((name) => name !== first)];

@@ -6,6 +6,9 @@ export const SCHEMA = "bascule";
 /** What a server shows of the sessions of a watchdog. */
 export const WATCHDOG = "bascule watchdog";
 
+/** The same of the sessions of an applier. */
+export const APPLIER = "bascule applier";
+
 /** A name as SQL takes it, whatever it holds: quotes, capitals, an emoji. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

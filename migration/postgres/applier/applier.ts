@@ -1,6 +1,6 @@
 import type { Database } from "../database.ts";
 import { errorCode } from "../errors.ts";
-import { identifier } from "../names.ts";
+import { APPLIER, identifier } from "../names.ts";
 import { CANONICAL, UNHURRIED } from "../session.ts";
 import { ApplyError } from "./apply-error.ts";
 import { Batch } from "./batch.ts";
@@ -72,8 +72,8 @@ export class Applier {
 
   /** Opens sessions of its own at both sides. @throws ApplyError where a right is missing, with the statement that gives it */
   static async open(stream: Stream, stop: AbortSignal): Promise<Applier> {
-    const source = stream.source.another({ setup: [...CANONICAL, ...UNHURRIED] });
-    const target = stream.target.another({ setup: TARGET_SETUP, pipeline: true });
+    const source = stream.source.another({ name: APPLIER, setup: [...CANONICAL, ...UNHURRIED] });
+    const target = stream.target.another({ name: APPLIER, setup: TARGET_SETUP, pipeline: true });
     try {
       const slot = await Slot.find(source, stream.slot, stream.publication);
       const progress = new Progress(target, stream.slot);
