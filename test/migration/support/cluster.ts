@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chownSync,
   cpSync,
@@ -74,11 +75,11 @@ export async function startCluster(major: Major, more: Record<string, string> = 
   if (process.getuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
   const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   const data = join(folder, "data");
-  execFileSync(join(bin, "initdb"), ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"], {
-    ...identity,
-    cwd: folder,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  const making = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"];
+  server = spawn(join(bin, "initdb"), making, { ...identity, cwd: folder, stdio: "ignore" });
+  // Not while this process waits for it: others are at work here, who would be held up.
+  const [code] = await once(server, "exit");
+  if (code !== 0) throw new Error(`PostgreSQL ${major} cannot be set up: initdb ended with ${code}`);
   const port = await freePort();
   const settings = Object.entries({ ...SETTINGS, ...more, port: String(port) }).flatMap(([k, v]) => [
     "-c",
