@@ -21,9 +21,10 @@ export interface RedisArgs {
   moves: boolean;
 }
 
-/** Secret; whom one comes to the cache as while its keys move. */
+/** Secret; how one comes to the cache while its keys move. */
 export interface MoveUsers {
   moverPassword: pulumi.Output<string>;
+  /** The application's own. */
   appPassword: pulumi.Output<string>;
 }
 
@@ -41,27 +42,23 @@ export class Redis extends pulumi.ComponentResource {
     const password = this.createPassword(`${name}-password`);
     const monitor = this.createPassword(`${name}-monitor-password`);
     const queue = args.queue ? this.createPassword(`${name}-queue-password`) : undefined;
-    if (args.moves)
-      this.move = {
-        moverPassword: this.createPassword(`${name}-mover-password`),
-        appPassword: this.createPassword(`${name}-relayed-password`),
-      };
+    if (args.moves) this.move = { moverPassword: this.createPassword(`${name}-mover-password`), appPassword: password };
     const bundle = pulumi
-      .all([password, monitor, queue, args.maxmemoryMiB, args.queueMaxmemoryMiB, pulumi.output(this.move)])
-      .apply(([secret, monitorPassword, queueSecret, maxmemoryMiB, queueMaxmemoryMiB, move]) =>
+      .all([password, monitor, queue, args.maxmemoryMiB, args.queueMaxmemoryMiB, this.move?.moverPassword])
+      .apply(([secret, monitorPassword, queueSecret, maxmemoryMiB, queueMaxmemoryMiB, moverPassword]) =>
         renderRedis({
           // Debian 13 left Redis for Valkey when Redis changed its licence.
           image: args.image,
           cache: { password: secret, maxmemoryMiB, policy: args.policy },
           ...(queueSecret === undefined ? {} : { queue: { password: queueSecret, maxmemoryMiB: queueMaxmemoryMiB } }),
-          ...(move === undefined ? {} : { move }),
+          ...(moverPassword === undefined ? {} : { moverPassword }),
           monitorPassword,
         }),
       );
     new HostService(`${name}-service`, { server: args.server, service: "redis", bundle }, { parent: this });
     this.url = pulumi.secret(
-      this.move
-        ? pulumi.interpolate`redis://${relayedUser}:${this.move.appPassword}@127.0.0.1:${relayPort}`
+      args.moves
+        ? pulumi.interpolate`redis://${relayedUser}:${password}@127.0.0.1:${relayPort}`
         : pulumi.interpolate`redis://app:${password}@127.0.0.1:${cachePort}`,
     );
     if (queue) this.queueUrl = pulumi.secret(pulumi.interpolate`redis://app:${queue}@127.0.0.1:${queuePort}`);

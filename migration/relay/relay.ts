@@ -1,4 +1,4 @@
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, isIP, type Server, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import type { Side } from "../side.ts";
@@ -16,6 +16,13 @@ export interface Lead {
   side: Side;
   /** Until then (milliseconds since 1970) clients wait; a mover that died in between must not keep them for ever. 0: they do not. */
   heldUntil: number;
+}
+
+function reach({ host, port, tls }: Place): Socket {
+  if (tls === null) return connect({ host, port, noDelay: true });
+  // An address is no name a server could choose its certificate by.
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  return connectTls({ host, port, ...name, rejectUnauthorized: tls.verify }).setNoDelay(true);
 }
 
 /** Answers to what was asked before a hold are let through for so long. */
@@ -78,12 +85,7 @@ export class Relay {
 
   #join(client: Socket): void {
     this.#waiting.delete(client);
-    const { host, port, tls } = this.#places[this.#lead.side];
-    const server =
-      tls === null
-        ? connect({ host, port, noDelay: true })
-        : connectTls({ host, port, servername: host, rejectUnauthorized: tls.verify });
-    server.setNoDelay(true);
+    const server = reach(this.#places[this.#lead.side]);
     const pair = { client, server };
     this.#pairs.add(pair);
     const end = () => {

@@ -32,24 +32,19 @@ export interface RedisSpec {
   };
   /** A second server on port 6380 that never lets a key go: a full one refuses to write. @default none */
   queue?: { password: string; maxmemoryMiB: number };
-  /** While keys move: whom the mover and the application come as then. @default nobody */
-  move?: CacheMove;
+  /** While keys move: password of the mover, who may do everything with the cache. @default there is no such user */
+  moverPassword?: string;
   /** Password of the user `monitor` on both, who reads counters and settings and no key. */
   monitorPassword: string;
-}
-
-/** Users of the cache while its keys move. */
-export interface CacheMove {
-  /** Of the mover, who may do everything there. */
-  moverPassword: string;
-  /** Of the application as it comes through the relay, to either side by the same name. */
-  appPassword: string;
 }
 
 /** Whom the mover comes as, on this host. */
 export const moverUser = "bascule";
 
-/** Whom the application comes as through the relay: a name blue has not, so that the mover can make it there. */
+/**
+ * Whom the application comes to the cache as through the relay: a name blue has not, so that the mover can make it there. It is there before
+ * and after a move, too: instances that still come as it must not be turned away between the cache's update and their own.
+ */
 export const relayedUser = "bascule-app";
 
 /** What the application may do with its keys, on either side of a move. */
@@ -122,16 +117,13 @@ export function renderRedis(spec: RedisSpec): Bundle {
   };
 }
 
-function refuseBadSpec({ cache, queue, move, monitorPassword }: RedisSpec): void {
+function refuseBadSpec({ cache, queue, moverPassword, monitorPassword }: RedisSpec): void {
   const check = new SpecCheck("redis")
     .password("cache.password", cache.password)
     .integer("cache.maxmemoryMiB", cache.maxmemoryMiB, 16, 1_048_576)
     .that(policies.includes(cache.policy), "cache.policy", cache.policy, policies.join(", "))
     .password("monitorPassword", monitorPassword);
-  if (move) {
-    check.password("move.moverPassword", move.moverPassword);
-    check.password("move.appPassword", move.appPassword);
-  }
+  if (moverPassword !== undefined) check.password("moverPassword", moverPassword);
   if (queue) {
     check.password("queue.password", queue.password);
     check.integer("queue.maxmemoryMiB", queue.maxmemoryMiB, 16, 1_048_576);
@@ -191,7 +183,7 @@ function configurationFile(instance: Instance, spec: RedisSpec, engine: string):
   return {
     path: instance.configuration,
     content:
-      settings + users(instance.password, spec.monitorPassword, instance.port === cachePort ? spec.move : undefined),
+      settings + users(instance.password, spec.monitorPassword, instance.port === cachePort ? moveUsers(spec) : []),
     mode: "0640",
     owner: "root",
     group: engine,
@@ -204,18 +196,24 @@ function configurationFile(instance: Instance, spec: RedisSpec, engine: string):
  * concerns its keys: neither change the server nor look at all keys at once, which holds up everybody; sort, flushdb and client
  * list are what libraries for caches and queues need of the dangerous ones, and info is asked at every connection.
  */
-function users(password: string, monitorPassword: string, move: CacheMove | undefined): string {
-  const hash = (text: string) => createHash("sha256").update(text).digest("hex");
+function users(password: string, monitorPassword: string, more: readonly string[]): string {
   return [
     "user default off resetkeys resetchannels -@all",
     `user app on #${hash(password)} ~* &* +@all -@admin -@dangerous +info +sort +sort_ro +flushdb +client|list`,
     `user monitor on #${hash(monitorPassword)} resetkeys resetchannels -@all +ping +info +dbsize +config|get +slowlog|get +slowlog|len +latency|latest +latency|histogram`,
-    ...(move
-      ? [
-          `user ${moverUser} on #${hash(move.moverPassword)} ~* &* +@all`,
-          `user ${relayedUser} on #${hash(move.appPassword)} ${appRights}`,
-        ]
-      : []),
+    ...more,
     "",
   ].join("\n");
+}
+
+/** Of the cache alone: queues do not move. */
+function moveUsers({ cache, moverPassword }: RedisSpec): string[] {
+  return [
+    `user ${relayedUser} on #${hash(cache.password)} ${appRights}`,
+    ...(moverPassword === undefined ? [] : [`user ${moverUser} on #${hash(moverPassword)} ~* &* +@all`]),
+  ];
+}
+
+function hash(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { createServer as createTlsServer } from "node:tls";
 import { Relay } from "../../migration/relay/relay.ts";
 import type { Side } from "../../migration/side.ts";
 
@@ -43,7 +48,7 @@ describe("the relay", () => {
   });
 
   /** A client with what it was told so far. */
-  function join() {
+  function enter() {
     const client = connect({ host: "127.0.0.1", port });
     clients.push(client);
     const told = { text: "", ended: false };
@@ -61,18 +66,18 @@ describe("the relay", () => {
   };
 
   it("leads to green before anybody said anything, and then to the side it was told", async () => {
-    const first = join();
+    const first = enter();
     first.client.write("one\n");
     await until(() => first.told.text === "green one\n");
     await relay.lead({ side: "blue", heldUntil: 0 });
     await until(() => first.told.ended);
-    const second = join();
+    const second = enter();
     second.client.write("two\n");
     await until(() => second.told.text === "blue two\n");
   });
 
   it("leaves connections alone when it is told the same side again", async () => {
-    const { client, told } = join();
+    const { client, told } = enter();
     client.write("one\n");
     await until(() => told.text !== "");
     await relay.lead({ side: "green", heldUntil: 0 });
@@ -81,7 +86,7 @@ describe("the relay", () => {
   });
 
   it("lets what was asked before a hold be answered, and nothing be asked after it", async () => {
-    const { client, told } = join();
+    const { client, told } = enter();
     client.write("one\n");
     await until(() => told.text !== "");
     client.write("later\n");
@@ -95,12 +100,49 @@ describe("the relay", () => {
 
   it("keeps who comes in a hold waiting, and leads it to the new side", async () => {
     await relay.lead({ side: "green", heldUntil: Date.now() + 60_000 });
-    const { client, told } = join();
+    const { client, told } = enter();
     client.write("one\n");
     await pause(50);
     assert.equal(told.text, "");
     await relay.lead({ side: "blue", heldUntil: 0 });
     await until(() => told.text === "blue one\n");
+  });
+
+  it("goes to a side by TLS, whose certificate it verifies unless told not to", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "bascule-relay-"));
+    const [key, cert] = ["key.pem", "cert.pem"].map((name) => join(folder, name));
+    execFileSync(
+      "openssl",
+      `req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=cache -keyout ${key} -out ${cert}`.split(" "),
+      {
+        stdio: "ignore",
+      },
+    );
+    const server = createTlsServer({ key: readFileSync(key ?? ""), cert: readFileSync(cert ?? "") }, (socket) => {
+      socket.on("error", () => socket.destroy());
+      socket.write("hello\n");
+    });
+    server.on("tlsClientError", () => undefined);
+    rmSync(folder, { recursive: true });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const place = (verify: boolean) => ({
+      host: "127.0.0.1",
+      port: Number(Object(server.address()).port),
+      tls: { verify },
+    });
+    const encrypted = new Relay({ blue: place(true), green: place(false) });
+    try {
+      port = await encrypted.listen(0);
+      const trusting = enter();
+      await until(() => trusting.told.text === "hello\n");
+      await encrypted.lead({ side: "blue", heldUntil: 0 });
+      const careful = enter();
+      await until(() => careful.told.ended);
+      assert.equal(careful.told.text, "");
+    } finally {
+      await encrypted.close();
+      server.close();
+    }
   });
 
   it("ends a client whose side is gone, rather than to leave it waiting", async () => {
@@ -109,7 +151,7 @@ describe("the relay", () => {
       green: { host: "127.0.0.1", port: 1, tls: null },
     });
     port = await gone.listen(0);
-    const { told } = join();
+    const { told } = enter();
     await until(() => told.ended);
     assert.equal(gone.connections, 0);
     await gone.close();

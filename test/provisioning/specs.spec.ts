@@ -6,6 +6,7 @@ import { renderCloudInit } from "../../provisioning/cloud-init.ts";
 import { renderFail2ban } from "../../provisioning/fail2ban/render.ts";
 import { renderFirewall } from "../../provisioning/firewall/render.ts";
 import { openings } from "../../provisioning/firewall/rules.ts";
+import { type MoverSpec, renderMover } from "../../provisioning/mover/render.ts";
 import { renderNginx } from "../../provisioning/nginx/render.ts";
 import { renderPgBouncer } from "../../provisioning/pgbouncer/render.ts";
 import { renderPostgres } from "../../provisioning/postgres/render.ts";
@@ -21,6 +22,7 @@ import {
   cloudInit,
   fail2ban,
   firewall,
+  moverWithKeys,
   nginx,
   pgbouncer,
   postgres,
@@ -31,6 +33,13 @@ import {
 
 const password = "(not shown)";
 const characters = "16 or more letters, digits and . _ ~ -";
+
+/** A mover of keys from there. */
+function moverFrom(blueUrl: string): MoverSpec {
+  const { keys } = moverWithKeys;
+  assert.ok(keys);
+  return { ...moverWithKeys, keys: { ...keys, blueUrl } };
+}
 
 /** What is refused, and the whole message. */
 const refused: [what: string, render: () => unknown, message: string][] = [
@@ -53,6 +62,15 @@ const refused: [what: string, render: () => unknown, message: string][] = [
     "a spared name instead of a range",
     () => renderFail2ban({ ...fail2ban, spared: ["office.example.org"] }),
     'fail2ban: spared is "office.example.org"; allowed: a range in CIDR form, such as 203.0.113.0/24',
+  ],
+  [
+    "an address of blue's Redis that lacks a user and names another database, without showing it",
+    () => renderMover(moverFrom(`rediss://:${canary}@cache/3?verify=maybe`)),
+    [
+      'mover: blueRedisUrl is "(not shown)"; allowed: one with a user, one of the move\'s own',
+      'mover: blueRedisUrl is "(not shown)"; allowed: one with no database but 0',
+      'mover: blueRedisUrl is "(not shown)"; allowed: one with verify=none or no verify',
+    ].join("\n"),
   ],
   [
     "too little memory for PostgreSQL",

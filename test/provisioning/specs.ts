@@ -123,7 +123,7 @@ export const mover: MoverSpec = {
   endLongTransactions: false,
 };
 
-const keysPasswords = { moverPassword: `${canary}-mover`, appPassword: `${canary}-relayed` };
+const moverPassword = `${canary}-mover`;
 
 export const moverWithKeys: MoverSpec = {
   ...mover,
@@ -131,11 +131,12 @@ export const moverWithKeys: MoverSpec = {
     blueUrl: `rediss://bascule:${canary}@203.0.113.21:6379`,
     blueUsers: ["default"],
     policies: { "session:": "copy", "queue:": "drain", "*": "drop" },
-    ...keysPasswords,
+    moverPassword,
+    appPassword: canary,
   },
 };
 
-export const redisInMove: RedisSpec = { ...redisWithQueue, move: keysPasswords };
+export const redisInMove: RedisSpec = { ...redisWithQueue, moverPassword };
 
 export const pgbouncerInMove: PgBouncerSpec = { ...pgbouncer, move };
 

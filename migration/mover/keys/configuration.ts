@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isIP } from "node:net";
 import type { Move } from "../../redis/move.ts";
 import { Policies } from "../../redis/policy.ts";
 import type { Access } from "../../redis/server.ts";
@@ -56,12 +57,13 @@ export function readKeys(file: KeysFile, folder: string, freezeBudgetMs: number)
 export function blueRedisAccess(url: string): Access {
   const { protocol, hostname, port, username, password, searchParams } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
-  const verified = searchParams.get("verify") !== "none";
+  const rejectUnauthorized = searchParams.get("verify") !== "none";
+  const name = isIP(host) === 0 ? { servername: host } : {};
   return {
     host,
     port: Number(port || 6379),
     username: decodeURIComponent(username),
     password: decodeURIComponent(password),
-    ...(protocol === "rediss:" ? { tls: { servername: host, rejectUnauthorized: verified } } : {}),
+    ...(protocol === "rediss:" ? { tls: { ...name, rejectUnauthorized } } : {}),
   };
 }

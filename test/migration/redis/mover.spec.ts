@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import type { ChildProcess } from "node:child_process";
+import { blueRedisAccess } from "../../../migration/mover/keys/configuration.ts";
 import { keysStatus } from "../../../migration/mover/keys/status.ts";
 import {
   commitKeys,
@@ -17,6 +18,30 @@ import { fill } from "./support/values.ts";
 import { check, startWriters, type Writers } from "./support/writer.ts";
 
 const BUDGET_MS = 10_000;
+
+describe("the address of blue's Redis", () => {
+  it("has everything of it, whatever the password is made of", () => {
+    const url = `rediss://the%20user:${encodeURIComponent("p@ss/w:rd #1?%&=+")}@cache.example.com`;
+    deepStrictEqual(blueRedisAccess(url), {
+      host: "cache.example.com",
+      port: 6379,
+      username: "the user",
+      password: "p@ss/w:rd #1?%&=+",
+      tls: { servername: "cache.example.com", rejectUnauthorized: true },
+    });
+  });
+
+  it("verifies a certificate unless told not to, and asks an address for no name", () => {
+    deepStrictEqual(blueRedisAccess("rediss://u:p@[2001:db8::7]:6380/0?verify=none"), {
+      host: "2001:db8::7",
+      port: 6380,
+      username: "u",
+      password: "p",
+      tls: { rejectUnauthorized: false },
+    });
+    strictEqual(blueRedisAccess("redis://u:p@203.0.113.7").tls, undefined);
+  });
+});
 
 describe("keys moved by the mover, with the application behind the relay", function () {
   this.timeout(40_000);

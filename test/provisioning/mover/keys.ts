@@ -24,12 +24,12 @@ export async function startBlueRedis(blue: TestServer): Promise<void> {
 
 /** Whom everybody comes as. */
 export function movedKeys(blueAddress: string): MovedKeys {
-  const { move } = redisInMove;
+  const { moverPassword = canary, cache } = redisInMove;
   return {
     blueUrl: `redis://bascule:${encodeURIComponent(ODD)}@${blueAddress}:6379`,
     blueUsers: ["default"],
     policies: { "copy:": "copy", "queue:": "drain", "*": "drop" },
-    moverPassword: move?.moverPassword ?? canary,
-    appPassword: move?.appPassword ?? canary,
+    moverPassword,
+    appPassword: cache.password,
   };
 }
