@@ -62,6 +62,8 @@ export function withBareServers<T>(
       "bascule:acme.directoryCa": access.acme.directoryCa,
       "bascule:acme.dnsApi": access.fromServers.cloudflare,
       "bascule:blue.address": "198.18.0.9",
+      // There is no blue beside a bare server, so nothing that follows its database.
+      "bascule:data.move": "copy",
       "bascule:firewall.proxyCidrs": [`${access.edge}/32`],
     };
     const keyId = await cloud.ensureSshKey("bench", login.publicKey);
