@@ -2,7 +2,7 @@ import { confirm } from "@inquirer/prompts";
 import { type Interruption, uninterruptible } from "./abort.ts";
 import { type DataMove, dataStatus, flipToGreen } from "./data.ts";
 import { EXIT, OperatorError, refusal } from "./errors.ts";
-import { type FlipOptions, type FlipResult, flip, requireArrival } from "./flip.ts";
+import { type FlipOptions, type FlipResult, flip, flipBack, requireArrival } from "./flip.ts";
 import { CUTOVER_MESSAGE, deployedWeight, ROLLBACK_MESSAGE } from "./history.ts";
 import { tellKeys } from "./keys.ts";
 import { stackOutputs } from "./outputs.ts";
@@ -153,7 +153,7 @@ async function takeBack(
     deadlineSeconds: arrivalDeadline(session),
     interruption: uninterruptible,
   };
-  requireArrival(await flip(session, prober, from, options, report));
+  requireArrival(await flipBack(session, prober, from, options, report));
   const { lastError } = failed.arrival;
   throw new OperatorError(
     `weight ${failed.weight} did not arrive${lastError ? ` (${lastError})` : ""}; traffic is back at weight ${from}`,

@@ -4,6 +4,7 @@ import { heldUpdate } from "./held-update.ts";
 import { type ArrivalResult, awaitArrival, type Prober } from "./probe.ts";
 import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
+import { targetedUpdate } from "./targeted-update.ts";
 
 export interface FlipResult {
   weight: number;
@@ -24,7 +25,11 @@ export interface FlipOptions {
   confirm?: (plan: string[]) => Promise<boolean>;
   /** When what its seconds count from began, in ms since this process did. @default now */
   since?: number;
-  /** What traffic waits for once the plan is known and allowed. */
+}
+
+/** The way back is not held to a plan, which would have to be made first, but to one resource. */
+export interface FlipBackOptions extends Omit<FlipOptions, "confirm"> {
+  /** What traffic waits for. */
   before?: () => Promise<void>;
 }
 
@@ -32,12 +37,39 @@ export interface FlipOptions {
  * One move of the weight: the stack file, a preview saved as a plan, the refusal of anything that is not traffic, the update
  * held to that plan, the probe. Whatever stops it before the update leaves the stack file as it was.
  */
-export async function flip(
+export function flip(
   session: Session,
   prober: Prober,
   weight: number,
   options: FlipOptions,
   report: Report,
+): Promise<FlipResult> {
+  const refused = "this is not only a move of traffic";
+  return move(session, prober, weight, options, report, (onChanged) =>
+    heldUpdate(session, { ...options, refused, onChanged }, report),
+  );
+}
+
+/** The same on the way back, where seconds count: an update of nothing but what carries the weight, and no preview. */
+export function flipBack(
+  session: Session,
+  prober: Prober,
+  weight: number,
+  options: FlipBackOptions,
+  report: Report,
+): Promise<FlipResult> {
+  return move(session, prober, weight, options, report, (onChanged) =>
+    targetedUpdate(session, { ...options, onChanged }, report),
+  );
+}
+
+async function move(
+  session: Session,
+  prober: Prober,
+  weight: number,
+  options: FlipOptions,
+  report: Report,
+  update: (onChanged: () => void) => Promise<string[]>,
 ): Promise<FlipResult> {
   const started = options.since ?? performance.now();
   const before = wantedWeight(session);
@@ -51,8 +83,7 @@ export async function flip(
   };
   let plan: string[];
   try {
-    const held = { ...options, refused: "this is not only a move of traffic", onChanged: arrive };
-    plan = await heldUpdate(session, held, report);
+    plan = await update(arrive);
   } catch (error) {
     session.file.set("bascule:traffic", "weight", before);
     throw explain(error, session.stack.name);

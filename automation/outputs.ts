@@ -7,6 +7,7 @@ const outputsSchema = z.looseObject({
   serverAddress: z.string(),
   domain: z.string(),
   weight: z.number(),
+  steering: z.string(),
   deployUser: z.string(),
   hostKey: z.string(),
   forwardPort: z.number(),

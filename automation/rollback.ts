@@ -4,12 +4,13 @@ import { countBothSides } from "./copy.ts";
 import { arrivalDeadline, type MoveResult, summary } from "./cutover.ts";
 import { blueTakesWrites, type DataMove, flipToBlue } from "./data.ts";
 import { OperatorError, refusal } from "./errors.ts";
-import { flip, requireArrival } from "./flip.ts";
+import { flipBack, requireArrival } from "./flip.ts";
 import { deployedWeight, previousWeight, ROLLBACK_MESSAGE } from "./history.ts";
 import { type StackOutputs, stackOutputs } from "./outputs.ts";
 import { createProber, requireHealthy } from "./probe.ts";
 import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
+import { requireSameCarrier } from "./targeted-update.ts";
 
 export interface RollbackResult extends MoveResult {
   /** Rows that exist on green and not on blue; null when they could not be counted. */
@@ -24,8 +25,8 @@ export interface RollbackOptions {
 }
 
 /**
- * Redeploys the traffic configuration from before the last cutover, as the stack's own history has it, held to a plan that
- * touches traffic only. Where data moves by replication the writes go back first, and none is lost; else what green has that blue
+ * Redeploys the traffic configuration from before the last cutover, as the stack's own history has it, and nothing else: what was
+ * edited meanwhile stays undeployed. Where data moves by replication the writes go back first, and none is lost; else what green has that blue
  * has not is counted.
  */
 export async function rollback(session: Session, options: RollbackOptions, report: Report): Promise<RollbackResult> {
@@ -39,6 +40,7 @@ export async function rollback(session: Session, options: RollbackOptions, repor
       `'bascule status --stack ${session.stack.name}' shows where traffic is; if a cutover was broken off, 'pulumi up --stack ${session.stack.name}' deploys weight ${from} again`,
     );
   }
+  requireSameCarrier(session, green);
   const prober = createProber(session.settings);
   await report.step("blue is healthy", () =>
     requireHealthy(prober, "blue", session.settings.blue.address, "blue must answer before traffic goes back to it"),
@@ -49,8 +51,14 @@ export async function rollback(session: Session, options: RollbackOptions, repor
   };
   const message = `${ROLLBACK_MESSAGE}: ${to}`;
   const follows = session.settings.data.move === "replication" ? { before } : {};
-  const move = { message, deadlineSeconds: arrivalDeadline(session), interruption, since: 0, ...follows };
-  const result = await flip(session, prober, to, move, report);
+  const move = {
+    message,
+    deadlineSeconds: arrivalDeadline(session),
+    interruption,
+    since: 0,
+    ...follows,
+  };
+  const result = await flipBack(session, prober, to, move, report);
   requireArrival(result);
   const moved = summary(from, to, [result]);
   if (data === undefined) return { ...moved, ...(await leftBehind(session, report)) };

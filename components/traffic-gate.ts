@@ -1,14 +1,25 @@
+import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 
 /**
  * Where an update is run together with a move of the data (`automation/gate.ts`), traffic waits here until the data is where it
- * goes. Everywhere else there is nothing to wait for, and a preview never waits.
+ * goes; made anew it must not be then. Everywhere else there is nothing to wait for, and a preview never waits.
  */
 export function trafficGate(): pulumi.CustomResourceOptions {
   const socket = process.env.BASCULE_TRAFFIC_GATE;
   if (socket === undefined) return {};
-  return { hooks: { beforeUpdate: [new pulumi.ResourceHook("bascule-traffic-gate", () => pass(socket))] } };
+  return {
+    hooks: {
+      beforeUpdate: [new pulumi.ResourceHook("bascule-traffic-gate", () => pass(socket))],
+      beforeCreate: [new pulumi.ResourceHook("bascule-traffic-kept", () => refuse(socket))],
+    },
+  };
+}
+
+/** @throws Error where there is a gate: an update that moves traffic replaces nothing */
+async function refuse(socket: string): Promise<void> {
+  if (existsSync(socket)) throw new Error("traffic stays where it is: it would not be moved but made anew");
 }
 
 /** @throws Error, with which the update fails before it has changed anything, unless there is no gate or it answers "go" */

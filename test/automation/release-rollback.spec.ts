@@ -11,6 +11,7 @@ const outputs = {
   serverAddress: "203.0.113.10",
   domain: "shop.example.org",
   weight: 100,
+  steering: "load-balancer",
   deployUser: "deploy",
   hostKey: "ssh-ed25519 AAAA",
   forwardPort: 15432,

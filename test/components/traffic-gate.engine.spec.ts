@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { gatePlace } from "../../automation/gate.ts";
 import { EngineRun } from "../support/engine-run.ts";
@@ -15,7 +17,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { trafficGate } from "${root}/components/traffic-gate.ts";
 
 const weight = new pulumi.Config().require("weight");
-const traffic = new command.local.Command("traffic", { create: "echo $WEIGHT", environment: { WEIGHT: weight } }, trafficGate());
+const triggers = [new pulumi.Config().get("name") ?? "shop"];
+const traffic = new command.local.Command("traffic", { create: "echo $WEIGHT", environment: { WEIGHT: weight }, triggers }, trafficGate());
 export const said = traffic.stdout;
 `;
 
@@ -58,10 +61,11 @@ describe("components: the gate before traffic, in the real engine", function () 
   });
 
   it("keeps traffic where it is when whoever moves the data ends without a word", async () => {
-    const gate = await gates.putUp();
-    const gone = setTimeout(() => gate.takeDown(), 4_000);
+    const mute = createServer((socket) => socket.end());
+    mute.listen(gates.variables.BASCULE_TRAFFIC_GATE);
+    await once(mute, "listening");
     await refused(/traffic stays where it is: nobody said that the data has arrived/);
-    clearTimeout(gone);
+    mute.close();
   });
 
   it("keeps traffic where it is when whoever moved the data was killed before it was asked", async () => {
@@ -69,6 +73,15 @@ describe("components: the gate before traffic, in the real engine", function () 
     spawnSync(process.execPath, ["-e", script, gates.variables.BASCULE_TRAFFIC_GATE ?? ""]);
     await refused(/traffic stays where it is: whoever moves the data is gone/);
     rmSync(gates.variables.BASCULE_TRAFFIC_GATE ?? "");
+  });
+
+  it("keeps traffic as it is where it would be made anew", async () => {
+    await stack.ok("config", "set", "name", "other");
+    const gate = await gates.putUp();
+    gate.say("go");
+    await refused(/traffic stays where it is: it would not be moved but made anew/);
+    gate.takeDown();
+    await stack.ok("config", "rm", "name");
   });
 
   it("is not asked by a preview, lets traffic pass when it is told so, and not before", async () => {

@@ -127,12 +127,15 @@ describe("the main job", function () {
       );
     });
 
-    it("a move whose preview would replace the server, naming its URN", async () => {
-      must(await world.pulumi("config", "set", "--path", "bascule:server.location", "nbg1"));
+    it("a way back to a domain that was edited and never deployed", async () => {
+      must(await world.pulumi("config", "set", "bascule:domain", "store.girlycrea.test"));
       const { code, stderr } = await world.bascule("rollback");
-      must(await world.pulumi("config", "set", "--path", "bascule:server.location", "fsn1"));
+      must(await world.pulumi("config", "set", "bascule:domain", "shop.girlycrea.test"));
       assert.equal(code, 30);
-      assert.match(stderr, /would replace urn:pulumi:local::bascule::\S+\$hcloud:index\/server:Server::green-server/);
+      assert.match(
+        stderr,
+        /bascule:domain was changed from shop\.girlycrea\.test to store\.girlycrea\.test and not deployed/,
+      );
       assert.equal(world.weight(), 100);
       assert.equal(JSON.parse(must(await world.bascule("data status", "--json")).stdout).writer, "green");
     });
@@ -160,7 +163,7 @@ describe("the main job", function () {
         said += chunk;
       });
       const ended = once(first, "close");
-      await until("the update is under way", 60, () => said.includes("update of 1 resource(s) ..."));
+      await until("the update is under way", 60, () => said.includes("update of the one resource"));
       await until("it holds the lock", 30, () => world.isLocked());
 
       const second = await world.bascule("rollback");
@@ -185,6 +188,22 @@ describe("the main job", function () {
         90,
         async () => JSON.parse((await world.bascule("status", "--json")).stdout).green.status === 200,
       );
+    });
+
+    it("a rollback moves traffic and nothing else, whatever was edited; a cutover refuses to, naming what it would replace", async () => {
+      must(await world.bascule("sync"));
+      const served = async () => (await world.hetzner("GET", "servers")).servers?.map(({ id }) => id);
+      must(await world.bascule("cutover", "--steps", "100", "--yes"));
+      const before = await served();
+      must(await world.pulumi("config", "set", "--path", "bascule:server.location", "nbg1"));
+      const { plan, writesLost } = JSON.parse(must(await world.bascule("rollback", "--json")).stdout);
+      const { code, stderr } = await world.bascule("cutover", "--yes");
+      must(await world.pulumi("config", "set", "--path", "bascule:server.location", "fsn1"));
+      assert.match(plan.join(), /::traffic-load-balancer$/);
+      assert.deepEqual({ writesLost, weight: world.weight() }, { writesLost: 0, weight: 0 });
+      assert.equal(code, 30);
+      assert.match(stderr, /would replace urn:pulumi:local::bascule::\S+\$hcloud:index\/server:Server::green-server/);
+      assert.deepEqual(await served(), before);
     });
 
     it("a sync that is run again goes on from where it is, without a new copy", async () => {
