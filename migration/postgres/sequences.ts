@@ -1,5 +1,6 @@
 import { type Database, field, type Row } from "./database.ts";
 import { identifier, literal, qualified, SCHEMA } from "./names.ts";
+import { leftOut } from "./scope.ts";
 
 const OURS = literal(SCHEMA);
 
@@ -7,7 +8,8 @@ const OURS = literal(SCHEMA);
 const READ = `
 SELECT schemaname AS schema, sequencename AS name, last_value AS last, cache_size AS cache,
        has_sequence_privilege(format('%I.%I', schemaname, sequencename), 'SELECT')::text AS readable
-FROM pg_sequences WHERE schemaname <> ${OURS} AND schemaname NOT LIKE 'pg\\_temp\\_%'`;
+FROM pg_sequences JOIN pg_namespace n ON n.nspname = schemaname
+WHERE schemaname <> ${OURS} AND schemaname NOT LIKE 'pg\\_temp\\_%' AND NOT ${leftOut("n")}`;
 
 /** One row of values a sequence: its place on the side that was open, and what its sessions may have in hand. */
 const ADVANCE = `

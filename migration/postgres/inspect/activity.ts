@@ -1,4 +1,5 @@
 import { identifier, literal } from "../names.ts";
+import { leftOutEventTrigger } from "../scope.ts";
 import { type Check, question } from "./check.ts";
 
 const LONG_SECONDS = 60;
@@ -50,12 +51,26 @@ export const activityChecks: Check[] = [
     }),
   ),
   question(
+    "deadlock-timeout",
+    "blue",
+    "SELECT current_user AS role WHERE NOT has_parameter_privilege('deadlock_timeout', 'SET')",
+    ({ role }) => ({
+      level: "info",
+      what: "this role may not set deadlock_timeout: writers that do not come through the pooler and write several tables at a time can keep the fence from closing, and the flip is put back then",
+      remedy: `GRANT SET ON PARAMETER deadlock_timeout TO ${identifier(String(role))}; by a superuser, or let nobody write past the pooler`,
+    }),
+  ),
+  question(
     "event-triggers",
     "blue",
-    "SELECT evtname AS name, evtenabled FROM pg_event_trigger WHERE evtname NOT LIKE 'bascule%' AND evtenabled <> 'D' ORDER BY 1",
-    ({ evtenabled }) => ({
+    `SELECT e.evtname AS name, e.evtenabled, ${leftOutEventTrigger("e")} AS foreign, pg_get_userbyid(e.evtowner) AS owner
+     FROM pg_event_trigger e WHERE e.evtname NOT LIKE 'bascule%' AND e.evtenabled <> 'D' ORDER BY 1`,
+    ({ evtenabled, foreign, owner }) => ({
       level: evtenabled === "O" ? "info" : "setting",
-      what: "an event trigger: it is not carried by rows; the schema brings it where this role may",
+      what:
+        foreign === "t"
+          ? `left out: this event trigger belongs to ${owner}`
+          : "an event trigger: it is not carried by rows; the schema brings it where this role may",
       remedy: evtenabled === "O" ? "" : "look whether it may fire for carried changes",
     }),
   ),

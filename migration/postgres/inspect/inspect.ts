@@ -3,12 +3,20 @@ import type { Database } from "../database.ts";
 import { errorCode } from "../errors.ts";
 import { activityChecks } from "./activity.ts";
 import type { Check, Inspected } from "./check.ts";
+import { leftOutChecks } from "./left-out.ts";
 import { rightsChecks } from "./rights.ts";
 import { serverChecks } from "./server.ts";
 import { tableChecks } from "./tables.ts";
 import { targetChecks } from "./target.ts";
 
-const CHECKS: readonly Check[] = [...serverChecks, ...rightsChecks, ...tableChecks, ...activityChecks, ...targetChecks];
+const CHECKS: readonly Check[] = [
+  ...serverChecks,
+  ...rightsChecks,
+  ...tableChecks,
+  ...leftOutChecks,
+  ...activityChecks,
+  ...targetChecks,
+];
 
 /** Looks at both databases and changes neither. @returns findings, those that stand in the way first */
 export function inspect(at: Inspected): Promise<Inspection> {

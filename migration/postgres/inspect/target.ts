@@ -2,7 +2,7 @@ import type { Finding } from "../../inspection.ts";
 import type { Side } from "../../side.ts";
 import type { Database } from "../database.ts";
 import { identifier, SCHEMA } from "../names.ts";
-import { ofApplication } from "../scope.ts";
+import { leftOutExtension, ofApplication } from "../scope.ts";
 import type { Check } from "./check.ts";
 
 type Found = Omit<Finding, "id">;
@@ -45,7 +45,7 @@ export async function emptiness(green: Database): Promise<Found[]> {
 
 async function extensions(at: Record<Side, Database>): Promise<Found[]> {
   const wanted = await at.blue.query(
-    "SELECT extname AS name, extversion AS version FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1",
+    `SELECT e.extname AS name, e.extversion AS version FROM pg_extension e WHERE e.extname <> 'plpgsql' AND NOT ${leftOutExtension("e")} ORDER BY 1`,
   );
   const available = new Map(
     (await at.green.query("SELECT name, default_version, installed_version FROM pg_available_extensions")).map(

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Access } from "../database.ts";
-import { SCHEMA } from "../names.ts";
+import { identifier, SCHEMA } from "../names.ts";
+import type { LeftOut } from "../scope.ts";
 
 const run = promisify(execFile);
 
@@ -22,11 +23,14 @@ const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
  * Reads the schema with `pg_dump`.
- * @param command how pg_dump is started here, such as `["pg_dump"]` or `["docker", "run", ..., "pg_dump"]`
- * @param role who shall own everything on the other side; without it owners and grants come along
+ * @param options `command`: how pg_dump is started here, such as `["pg_dump"]` or `["docker", "run", ..., "pg_dump"]`; `role`: who
+ * shall own everything on the other side, without it owners and grants come along; `leftOut`: what the service keeps for itself
  * @throws Error when pg_dump is older than the server, as it then refuses
  */
-export async function dumpSchema(access: Access, major: number, command: string[], role?: string): Promise<Dump> {
+export async function dumpSchema(
+  access: Access,
+  { major, command, role, leftOut }: { major: number; command: string[]; role?: string | undefined; leftOut: LeftOut },
+): Promise<Dump> {
   const version = /(\d+)(?:\.\d+)?/.exec(await pgDump(access, command, ["--version"]))?.[1];
   if (Number(version) < major)
     throw new Error(
@@ -37,15 +41,22 @@ export async function dumpSchema(access: Access, major: number, command: string[
     "--no-tablespaces",
     "--no-publications",
     "--no-subscriptions",
-    `--exclude-schema=${SCHEMA}`,
+    ...[SCHEMA, ...leftOut.schemas].map((name) => `--exclude-schema=${identifier(name)}`),
   ];
   if (role !== undefined) common.push("--no-owner", "--no-privileges");
   const [before, after] = [
     await pgDump(access, command, [...common, "--section=pre-data"]),
     await pgDump(access, command, [...common, "--section=post-data"]),
   ];
+  const eventTriggers = new Set(leftOut.eventTriggers.flatMap((name) => [name, `EVENT TRIGGER ${name}`]));
   const prefix = role === undefined ? "" : `SET ROLE "${role.replaceAll('"', '""')}";\n`;
-  return { before: prefix + executable(before), ...sorted(entriesOf(after), (text) => prefix + text) };
+  const entries = entriesOf(after).filter(
+    ({ type, name }) => !(["EVENT TRIGGER", "COMMENT"].includes(type) && eventTriggers.has(name)),
+  );
+  return {
+    before: prefix + withoutExtensions(executable(before), leftOut),
+    ...sorted(entries, (text) => prefix + text),
+  };
 }
 
 async function pgDump(access: Access, command: string[], args: string[]): Promise<string> {
@@ -68,6 +79,16 @@ async function pgDump(access: Access, command: string[], args: string[]): Promis
     const said = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : String(error);
     throw new Error(`pg_dump could not read the schema: ${said}`, { cause: error });
   }
+}
+
+/** Only pg_dump of 17 and later can be told to leave an extension out. */
+function withoutExtensions(text: string, { extensions }: LeftOut): string {
+  const unwanted = new Set(extensions);
+  return text.replace(
+    /^CREATE EXTENSION IF NOT EXISTS ("(?:[^"]|"")+"|\S+) WITH SCHEMA .*;$/gm,
+    (statement, name: string) =>
+      unwanted.has(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name) ? "" : statement,
+  );
 }
 
 interface Entry {

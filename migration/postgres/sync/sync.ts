@@ -4,6 +4,7 @@ import { type Access, type Database, field } from "../database.ts";
 import { emptiness } from "../inspect/target.ts";
 import { identifier, qualified, SCHEMA, streamName } from "../names.ts";
 import { RECORDS } from "../records.ts";
+import { readLeftOut } from "../scope.ts";
 import { UNHURRIED } from "../session.ts";
 import {
   createSubscription,
@@ -95,7 +96,12 @@ async function schema({ blue, green, pgDump = ["pg_dump"], role, tell }: SyncOpt
   tell?.({ step: "schema" });
   const { major } = await blue.one("SELECT current_setting('server_version_num')::int / 10000 AS major");
   const { shape } = await readCatalog(blue);
-  const dump: Dump = await dumpSchema(blue.access, Number(major), pgDump, role);
+  const dump: Dump = await dumpSchema(blue.access, {
+    major: Number(major),
+    command: pgDump,
+    role,
+    leftOut: await readLeftOut(blue),
+  });
   const making = green.another({ setup: UNHURRIED });
   try {
     await begin(making, dump, { source, shape });

@@ -1,6 +1,6 @@
 import type { Database } from "../database.ts";
 import { SCHEMA } from "../names.ts";
-import { ofApplication } from "../scope.ts";
+import { leftOutExtension, ofApplication } from "../scope.ts";
 
 /** Something one side has and the other has not, or has otherwise. */
 export interface StructureDifference {
@@ -56,7 +56,7 @@ const PARTS = (sameMajor: boolean) => [
    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace AND ${ofApplication("t.oid", "pg_type", "n")}
    WHERE t.typtype IN ('e', 'd', 'r')`,
   // The version comes with the server.
-  `SELECT 'extension', quote_ident(extname), '' FROM pg_extension`,
+  `SELECT 'extension', quote_ident(e.extname), '' FROM pg_extension e WHERE NOT ${leftOutExtension("e")}`,
 ];
 
 export async function structureOf(session: Database, sameMajor: boolean): Promise<Structure> {
