@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { parseSource } from "../copy/source.ts";
 import { PushPath } from "../postgres/applier/path.ts";
+import { ChosenPath } from "../postgres/chosen.ts";
 import type { Access } from "../postgres/database.ts";
 import type { Move } from "../postgres/move.ts";
 import { NativePath } from "../postgres/native.ts";
+import type { Path } from "../postgres/path.ts";
 import { PgBouncer } from "../postgres/pooler.ts";
 import type { Side } from "../side.ts";
 import { KeptApplier } from "./kept-applier.ts";
@@ -51,7 +53,9 @@ export function readConfiguration(path: string): Configuration {
     database: file.green.database,
     write: async (side) => pointWriter(file.folder, side),
   });
-  const paths = { blue: new NativePath("blue", access.blue), green: new PushPath("green", new KeptApplier(mailbox)) };
+  const pushed = { blue: pushedBy(mailbox, "blue"), green: pushedBy(mailbox, "green") };
+  const native = new NativePath("blue", access.blue);
+  const paths = { blue: new ChosenPath(() => (mailbox.pushes ? pushed.blue : native)), green: pushed.green };
   return {
     access,
     move: { access, paths, pooler },
@@ -62,6 +66,11 @@ export function readConfiguration(path: string): Configuration {
     endLongTransactions: file.endLongTransactions,
     ...(file.keys === undefined ? {} : { keys: readKeys(file.keys, file.folder, file.freezeBudgetSeconds * 1000) }),
   };
+}
+
+/** The service as what carries one side's changes. */
+export function pushedBy(mailbox: Mailbox, from: Side): Path {
+  return new PushPath(from, new KeptApplier(mailbox, from));
 }
 
 /** Blue's database by its address; from elsewhere than green's server it may be out of reach. */

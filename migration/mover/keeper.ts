@@ -1,10 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Stream } from "../postgres/applier/applier.ts";
+import { streamFrom } from "../postgres/applier/path.ts";
 import { type ApplierStatus, runApplier } from "../postgres/applier/service.ts";
 import { Database } from "../postgres/database.ts";
-import { streamName } from "../postgres/names.ts";
 import { SplitBrain } from "../postgres/recover.ts";
 import { watchFlips } from "../postgres/watchdog.ts";
+import type { Side } from "../side.ts";
 import type { Configuration } from "./configuration.ts";
 import { KeysKeeper } from "./keys/keeper.ts";
 import { age, type Note } from "./mailbox.ts";
@@ -15,7 +15,7 @@ const RESTING = { applier: "resting", rows: 0, lag: { bytes: 0, seconds: 0, rows
 
 type Say = (event: Record<string, unknown>) => void;
 
-/** The service: carries green's changes to blue when it is asked to, watches over flips while there is one, and follows the keys. */
+/** The service: carries one side's changes to the other when it is asked to, watches over flips while there is one, and follows the keys. */
 export async function keep(configuration: Configuration, stop: AbortSignal, say: Say): Promise<void> {
   const keeper = new Keeper(configuration, say);
   const { keys } = configuration;
@@ -41,7 +41,7 @@ class Keeper {
       const { wish } = mailbox;
       if (wish.id !== this.#note.answered || this.#note.at === 0) {
         await this.#rest();
-        if (wish.carry) this.#begin();
+        if (wish.carry) this.#begin(wish.from);
         this.#tell({ answered: wish.id });
       } else if (age(this.#note) >= EVERY_MS) this.#tell({});
       await rest(POLL_MS, stop);
@@ -63,15 +63,10 @@ class Keeper {
     }
   }
 
-  #begin(): void {
+  #begin(from: Side): void {
     const { access } = this.#configuration;
-    const name = streamName("green");
-    const stream: Stream = {
-      source: new Database("green", access.green),
-      target: new Database("blue", access.blue),
-      slot: name,
-      publication: name,
-    };
+    const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
+    const stream = streamFrom(from, at);
     const stop = new AbortController();
     const tell = ({ state, lag, rows, why }: ApplierStatus) => {
       const { why: _before, ...note } = this.#note;

@@ -2,12 +2,15 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readJson, writeJson } from "../files.ts";
 import type { ApplierStatus } from "../postgres/applier/service.ts";
+import type { Side } from "../side.ts";
 
 /** What the service shall do about the applier. */
 export interface Wish {
   /** Answered by this in the note. */
   id: string;
   carry: boolean;
+  /** The side whose changes it carries to the other one. */
+  from: Side;
 }
 
 /** How the service is, written about once a second. */
@@ -45,7 +48,7 @@ export class Mailbox {
   }
 
   get wish(): Wish {
-    return readJson<Wish>(this.#folder, "applier.json") ?? { id: "", carry: false };
+    return { id: "", carry: false, from: "green", ...readJson<Partial<Wish>>(this.#folder, "applier.json") };
   }
 
   set wish(wish: Wish) {
@@ -63,11 +66,28 @@ export class Mailbox {
 
   /** Whether a flip is under way that shall be ended by somebody should its operator die. */
   get watch(): boolean {
-    return existsSync(join(this.#folder, "watch"));
+    return this.#has("watch");
   }
 
   set watch(on: boolean) {
-    const file = join(this.#folder, "watch");
+    this.#mark("watch", on);
+  }
+
+  /** Whether the service carries blue's changes as well, as green can make no subscription. */
+  get pushes(): boolean {
+    return this.#has("pushes");
+  }
+
+  set pushes(on: boolean) {
+    this.#mark("pushes", on);
+  }
+
+  #has(name: string): boolean {
+    return existsSync(join(this.#folder, name));
+  }
+
+  #mark(name: string, on: boolean): void {
+    const file = join(this.#folder, name);
     if (on) writeFileSync(file, "");
     else rmSync(file, { force: true });
   }

@@ -69,7 +69,7 @@ async function ofMove(
     state,
     writer,
     fences: { blue: await readFence(at.blue), green: await readFence(at.green) },
-    ...(await slotOf(at[writer], writer === "green" ? (mailbox.note?.lag.seconds ?? 0) : await behind(at))),
+    ...(await slotOf(at[writer], mailbox.wish.carry ? (mailbox.note?.lag.seconds ?? 0) : await behind(at))),
     flips: (await at.green.query(FLIPS)).map(asFlip),
     ...(why === "" ? {} : { why }),
   };

@@ -1,24 +1,28 @@
-import { Database, field } from "../postgres/database.ts";
+import { type Access, Database, field } from "../postgres/database.ts";
 import { FlipRefused } from "../postgres/flip.ts";
 import { prepareMove } from "../postgres/move.ts";
 import { SCHEMA } from "../postgres/names.ts";
 import { lastSwitch } from "../postgres/records.ts";
+import { subscribed, subscriptionRefusal } from "../postgres/stream.ts";
 import { type SyncStatus, sync } from "../postgres/sync/sync.ts";
-import type { Configuration } from "./configuration.ts";
+import { type Configuration, pushedBy } from "./configuration.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { say } from "./output.ts";
 
 /**
  * Brings blue's rows to green and keeps them coming, then sends the application's statements on green to blue, where the writes are
  * until a flip. Run again it goes on where it was; where the way to green was lost, it takes the rows anew.
  */
-export async function synchronise({ access, move, role }: Configuration, who: string): Promise<void> {
+export async function synchronise({ access, move, role, mailbox }: Configuration, who: string): Promise<void> {
   const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
   try {
     await refuseOntoWriter(at);
     await beginAnewWhereLost({ move, at });
+    await chooseWay(at, access.blue, mailbox);
     await sync({
       ...at,
       greenToBlue: access.blue,
+      pushed: mailbox.pushes ? pushedBy(mailbox, "blue") : undefined,
       role,
       prepared: async () => {
         await prepareMove(move, who);
@@ -48,6 +52,15 @@ export async function leadToBlue({ access, move }: Configuration): Promise<void>
 async function lead({ move }: Pick<Configuration, "move">): Promise<void> {
   await move.pooler.point("blue");
   await move.pooler.resume();
+}
+
+/** The servers carry blue's changes themselves where they can; that is tried once, before there is anything to carry. */
+async function chooseWay(at: Both, greenToBlue: Access, mailbox: Mailbox): Promise<void> {
+  if (mailbox.pushes || (await subscribed(at.green, "blue"))) return;
+  const refusal = await subscriptionRefusal(at.green, greenToBlue);
+  if (refusal === undefined) return;
+  mailbox.pushes = true;
+  say({ event: "step", what: `green's server cannot subscribe, so the mover brings everything: ${refusal}` });
 }
 
 interface Both {

@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { Side } from "../side.ts";
+import { type Copied, pipeCopy } from "./copy-data.ts";
 import { errorCode } from "./errors.ts";
 
 /** Every value as PostgreSQL wrote it: a number, a date or a float that went through JavaScript could come out as another. */
@@ -37,6 +38,8 @@ export interface SessionOptions {
   pipeline?: boolean;
   /** Not opened again after it broke: what it held, such as a lock or a snapshot, is gone with it. */
   once?: boolean;
+  /** Takes commands of replication as well, such as CREATE_REPLICATION_SLOT; questions then carry no values. */
+  replication?: boolean;
   /** What the server shows of the session. @default "bascule" */
   name?: string;
 }
@@ -118,6 +121,31 @@ export class Database {
     if (failure !== undefined) throw failure;
   }
 
+  /**
+   * Sends what `copy` (`COPY ... TO STDOUT`) gives here into `into` (`COPY ... FROM STDIN`) there.
+   * @param tell how far it is, again and again
+   * @throws Error of the side that failed; this session is closed then, and what it held is gone
+   */
+  async copyTo(target: Database, copy: string, into: string, tell: (copied: Copied) => void): Promise<Copied> {
+    const sender = await this.#connected();
+    const receiver = await target.#connected();
+    try {
+      return await pipeCopy({ client: sender, sql: copy }, { client: receiver, sql: into }, tell);
+    } catch (error) {
+      this.#forget(sender);
+      sender.connection.stream.destroy();
+      throw error;
+    }
+  }
+
+  /** Ends the session in the middle of whatever it waits for, which fails. */
+  abort(): void {
+    const client = this.#client;
+    if (client === undefined) return;
+    this.#forget(client);
+    client.connection.stream.destroy();
+  }
+
   /** One row, or an error: for questions that always have an answer. */
   async one(sql: string, values: Parameter[] = []): Promise<Row> {
     const [row] = await this.query(sql, values);
@@ -166,8 +194,9 @@ export class Database {
 
   async #open(): Promise<pg.Client> {
     this.#opened = true;
+    const access = this.#options.replication ? { ...this.access, replication: "database" } : this.access;
     const client = new pg.Client({
-      ...this.access,
+      ...access,
       application_name: this.#options.name ?? "bascule",
       types: verbatim,
       keepAlive: true,

@@ -140,6 +140,25 @@ export async function createSubscription(
   );
 }
 
+/** @returns why this side's server can make no subscription to the other one, by having tried in a transaction that is taken back */
+export async function subscriptionRefusal(at: Database, access: Access): Promise<string | undefined> {
+  const session = at.another({ setup: [`SET statement_timeout = ${ANSWER_MS}`] });
+  try {
+    await session.query("BEGIN");
+    await keepOutOfLog(session);
+    await session.query(
+      `CREATE SUBSCRIPTION ${SCHEMA}_probe CONNECTION ${literal(connectionText(access))} PUBLICATION ${SCHEMA}_probe
+       WITH (create_slot = false, slot_name = ${SCHEMA}_probe, copy_data = false, enabled = false)`,
+    );
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await session.query("ROLLBACK").catch(() => undefined);
+    await session.close();
+  }
+}
+
 /**
  * The rest of this transaction is not written to the server's log, not even what fails or is slow: it has a password in it. Only a
  * superuser may ask for that, which the one who subscribes is on a server of ours.

@@ -26,7 +26,7 @@ describe("the mover's service and those who ask it", function () {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "bascule-mover-"));
     mailbox = new Mailbox(folder);
-    applier = new KeptApplier(mailbox);
+    applier = new KeptApplier(mailbox, "green");
     stop = new AbortController();
     const access = { blue: nowhere, green: nowhere };
     const paths = { blue: new NativePath("blue", nowhere), green: new NativePath("green", nowhere) };
@@ -68,6 +68,22 @@ describe("the mover's service and those who ask it", function () {
     const { id } = mailbox.wish;
     await applier.start();
     assert.equal(mailbox.wish.id, id);
+  });
+
+  it("carries one direction at a time", async () => {
+    const there = new KeptApplier(mailbox, "blue");
+    await there.start();
+    await until(() => mailbox.note?.applier === "waiting");
+    assert.equal(await applier.trouble(), "the applier was not started");
+    // What does not run is not stopped, and what does goes on.
+    await applier.stop();
+    assert.deepEqual([mailbox.wish.carry, mailbox.wish.from], [true, "blue"]);
+    await applier.start();
+    await until(() => mailbox.note?.answered === mailbox.wish.id);
+    assert.equal(await there.trouble(), "the applier was not started");
+    await there.stop();
+    await applier.stop();
+    assert.equal(mailbox.note?.applier, "resting");
   });
 
   it("goes on carrying after it was ended and began again, as the wish is kept", async () => {

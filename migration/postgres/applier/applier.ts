@@ -1,11 +1,11 @@
 import type { Database } from "../database.ts";
 import { errorCode } from "../errors.ts";
-import { APPLIER, identifier } from "../names.ts";
+import { APPLIER, identifier, qualified } from "../names.ts";
 import { CANONICAL, UNHURRIED } from "../session.ts";
 import { ApplyError } from "./apply-error.ts";
 import { Batch } from "./batch.ts";
-import type { Message } from "./pgoutput.ts";
-import { Progress } from "./progress.ts";
+import type { Change, Message, Relation } from "./pgoutput.ts";
+import { Progress, readSince, type Since } from "./progress.ts";
 import { Slot } from "./slot.ts";
 
 /** One direction of replication. The slot and the publication are on the source and exist already. */
@@ -54,6 +54,7 @@ export class Applier {
   readonly #progress: Progress;
   readonly #batch: Batch;
   readonly #stop: AbortSignal;
+  readonly #since: Since;
   #flushed = 0n;
   #oldest: Date | undefined;
   #pending = 0;
@@ -61,12 +62,19 @@ export class Applier {
   #transactions = 0;
   #lastEnd = 0n;
 
-  private constructor(source: Database, target: Database, slot: Slot, progress: Progress, stop: AbortSignal) {
+  private constructor(
+    [source, target]: [Database, Database],
+    slot: Slot,
+    progress: Progress,
+    since: Since,
+    stop: AbortSignal,
+  ) {
     this.#source = source;
     this.#target = target;
     this.#slot = slot;
     this.#progress = progress;
     this.#batch = new Batch(target);
+    this.#since = since;
     this.#stop = stop;
   }
 
@@ -78,7 +86,8 @@ export class Applier {
       const slot = await Slot.find(source, stream.slot, stream.publication);
       const progress = new Progress(target, stream.slot);
       await progress.prepare();
-      return new Applier(source, target, slot, progress, stop);
+      const since = await readSince(target, stream.slot);
+      return new Applier([source, target], slot, progress, since, stop);
     } catch (error) {
       await Promise.all([source.close(), target.close()]);
       throw explained(error, target);
@@ -164,20 +173,34 @@ export class Applier {
     this.#oldest = undefined;
   }
 
-  /** Leaves out transactions that were applied before the slot was advanced. @returns whether the slot was read to its end */
+  /** Leaves out what was applied before the slot was advanced, and what a table's copy has already. @returns whether the slot was read to its end */
   async *#unapplied(messages: AsyncGenerator<Message, boolean>, done: bigint): AsyncGenerator<Message, boolean> {
-    let skip = false;
+    let commitLsn = 0n;
     try {
       while (true) {
         const next = await messages.next();
         if (next.done) return next.value;
-        if (next.value.kind === "begin") skip = next.value.commitLsn <= done;
-        if (!skip) yield next.value;
-        if (next.value.kind === "commit") this.#lastEnd = next.value.endLsn;
+        const message = next.value;
+        if (message.kind === "begin") commitLsn = message.commitLsn;
+        if (commitLsn > done) {
+          const left =
+            message.kind === "begin" || message.kind === "commit" ? message : this.#uncopied(message, commitLsn);
+          if (left !== undefined) yield left;
+        }
+        if (message.kind === "commit") this.#lastEnd = message.endLsn;
       }
     } finally {
       await messages.return(false);
     }
+  }
+
+  /** What of a change the copy of its table has not got; a transaction counts by the place of its commit. */
+  #uncopied(change: Change, commitLsn: bigint): Change | undefined {
+    if (this.#since.size === 0) return change;
+    const isLeft = ({ schema, name }: Relation) => commitLsn >= (this.#since.get(qualified(schema, name)) ?? 0n);
+    if (change.kind !== "truncate") return isLeft(change.relation) ? change : undefined;
+    const relations = change.relations.filter(isLeft);
+    return relations.length === 0 ? undefined : { ...change, relations };
   }
 }
 

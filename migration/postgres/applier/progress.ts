@@ -1,14 +1,40 @@
-import type { Database } from "../database.ts";
+import { type Database, field } from "../database.ts";
 import { formatLsn, parseLsn } from "../lsn.ts";
 import { SCHEMA } from "../names.ts";
 import { ApplyError } from "./apply-error.ts";
 
 const TABLE = `${SCHEMA}.apply_progress`;
+/** Tables whose rows were copied later than the slot begins; what had been committed before that is in the copy. */
+const SINCE = `${SCHEMA}.apply_since`;
 
 /** Once the slot is gone: the next one of its name begins with nothing applied. */
 export async function forgetProgress(target: Database, slot: string): Promise<void> {
-  const { there } = await target.one(`SELECT to_regclass('${TABLE}') IS NOT NULL AS there`);
-  if (there === "t") await target.query(`DELETE FROM ${TABLE} WHERE slot = $1`, [slot]);
+  for (const table of [TABLE, SINCE])
+    if (await has(target, table)) await target.query(`DELETE FROM ${table} WHERE slot = $1`, [slot]);
+}
+
+/** By the table's name as {@link qualified} writes it: the first place in the source's log that is not in its copy. */
+export type Since = ReadonlyMap<string, bigint>;
+
+export async function readSince(target: Database, slot: string): Promise<Since> {
+  if (!(await has(target, SINCE))) return new Map();
+  const rows = await target.query(`SELECT relation, since FROM ${SINCE} WHERE slot = $1`, [slot]);
+  return new Map(rows.map((row) => [field(row, "relation"), parseLsn(row.since)]));
+}
+
+export async function prepareSince(target: Database): Promise<void> {
+  await target.query(
+    `CREATE TABLE IF NOT EXISTS ${SINCE} (slot text, relation text, since pg_lsn NOT NULL, PRIMARY KEY (slot, relation))`,
+  );
+}
+
+/** In the transaction that brings the rows: the note is there with them or not at all. */
+export async function writeSince(target: Database, slot: string, relation: string, since: bigint): Promise<void> {
+  await target.query(`INSERT INTO ${SINCE} VALUES ($1, $2, $3)`, [slot, relation, formatLsn(since)]);
+}
+
+async function has(target: Database, table: string): Promise<boolean> {
+  return (await target.one(`SELECT to_regclass('${table}') IS NOT NULL AS there`)).there === "t";
 }
 
 /** How far a slot was applied, written in the same transaction as what was applied: neither can be there without the other. */
@@ -22,8 +48,7 @@ export class Progress {
   }
 
   async prepare(): Promise<void> {
-    const { there } = await this.#target.one(`SELECT to_regclass('${TABLE}') IS NOT NULL AS there`);
-    if (there !== "t") {
+    if (!(await has(this.#target, TABLE))) {
       await this.#target.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`);
       await this.#target.query(
         `CREATE TABLE IF NOT EXISTS ${TABLE} (slot text PRIMARY KEY, commit_lsn pg_lsn NOT NULL, at timestamptz NOT NULL DEFAULT now())`,

@@ -32,15 +32,11 @@ export async function publishedSizes(blue: Database): Promise<Map<string, number
 export async function readProgress(blue: Database, green: Database, sizes: Map<string, number>): Promise<CopyProgress> {
   const name = streamName("blue");
   const states = await green.query(STATES, [name]);
-  const [slot] = await blue.query(
-    "SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), confirmed_flush_lsn) AS lag FROM pg_replication_slots WHERE slot_name = $1",
-    [name],
-  );
   const progress: CopyProgress = {
     tables: { done: 0, all: states.length },
     bytes: { done: 0, all: [...sizes.values()].reduce((sum, size) => sum + size, 0) },
     rows: 0,
-    lagBytes: Number(slot?.lag ?? 0),
+    lagBytes: await readLag(blue),
   };
   for (const row of states) {
     const size = sizes.get(field(row, "name")) ?? 0;
@@ -51,6 +47,15 @@ export async function readProgress(blue: Database, green: Database, sizes: Map<s
     progress.rows += Number(row.tuples_processed ?? 0);
   }
   return progress;
+}
+
+/** Bytes of blue's log that its slot has not passed. */
+export async function readLag(blue: Database): Promise<number> {
+  const [slot] = await blue.query(
+    "SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), confirmed_flush_lsn) AS lag FROM pg_replication_slots WHERE slot_name = $1",
+    [streamName("blue")],
+  );
+  return Number(slot?.lag ?? 0);
 }
 
 /** @returns seconds, or undefined while nothing can be said */

@@ -3,6 +3,7 @@ import { readCatalog } from "../catalog.ts";
 import { type Access, type Database, field } from "../database.ts";
 import { emptiness } from "../inspect/target.ts";
 import { identifier, qualified, SCHEMA, streamName } from "../names.ts";
+import type { Path } from "../path.ts";
 import { RECORDS } from "../records.ts";
 import { readLeftOut } from "../scope.ts";
 import { UNHURRIED } from "../session.ts";
@@ -18,6 +19,8 @@ import {
 import { type Dump, dumpSchema } from "./dump.ts";
 import { type Attempt, begin, markEnded, markRowsReady, readAttempt, runStatements, sourceIdentity } from "./plan.ts";
 import { type CopyProgress, publishedSizes, readProgress, secondsLeft } from "./progress.ts";
+import { pushRows } from "./pushed.ts";
+import { requireSlotSafe, requireUnchanged } from "./safety.ts";
 
 export interface SyncOptions {
   blue: Database;
@@ -28,9 +31,14 @@ export interface SyncOptions {
   pgDump?: string[];
   /** Who owns everything on green; without it owners and grants are those of blue. */
   role?: string;
+  /**
+   * Carries blue's changes where green can make no subscription; the rows are then copied by this program. Without it green
+   * subscribes.
+   */
+  pushed?: Path | undefined;
   /** Once the tables are there and before the first row: fences, records, guard (`prepareMove`). */
   prepared?: () => Promise<void>;
-  /** Indexes that are built at a time. @default 2 */
+  /** Indexes that are built at a time, and tables this program copies at a time. @default 2 */
   parallel?: number;
   tell?: (status: SyncStatus) => void;
 }
@@ -42,8 +50,6 @@ export interface SyncStatus {
   statements?: { done: number; all: number };
 }
 
-/** Below this share of its allowance the slot is given up, before blue drops the log under it. */
-const KEPT_FREE = 0.2;
 const POLL_MILLISECONDS = 250;
 /** Green may be fenced and its schema guarded already; this is the operator's work, and passes both. */
 const BUILDING = [
@@ -63,8 +69,7 @@ export async function sync(options: SyncOptions): Promise<void> {
   const { blue, green, tell = () => {} } = options;
   const attempt = await schema(options);
   if (!attempt.rowsReady) {
-    await subscribe(options);
-    await rows(options, attempt);
+    await bringRows(options, attempt);
     await markRowsReady(green);
   }
   if (attempt.ended) return tell({ step: "done" });
@@ -76,7 +81,7 @@ export async function sync(options: SyncOptions): Promise<void> {
   tell({ step: "views" });
   await fillViews(green);
   await green.query("ANALYZE");
-  await unchanged(blue, attempt);
+  await requireUnchanged(blue, attempt);
   await markEnded(green);
   tell({ step: "done" });
 }
@@ -88,7 +93,7 @@ async function schema({ blue, green, pgDump = ["pg_dump"], role, tell }: SyncOpt
   if (earlier !== undefined) {
     if (earlier.source !== source)
       throw new Error("green holds a copy of another database; name an empty database, or blue's address as it was");
-    if (!earlier.ended) await unchanged(blue, earlier);
+    if (!earlier.ended) await requireUnchanged(blue, earlier);
     return earlier;
   }
   const [full] = await emptiness(green);
@@ -111,10 +116,48 @@ async function schema({ blue, green, pgDump = ["pg_dump"], role, tell }: SyncOpt
   return { source, shape, rowsReady: false, ended: false };
 }
 
-/** Makes publication, slot and subscription; goes on with a subscription that is there and well. */
-async function subscribe({ blue, green, greenToBlue, prepared }: SyncOptions): Promise<void> {
+async function bringRows(options: SyncOptions, attempt: Attempt): Promise<void> {
+  const { blue, green, pushed, prepared, parallel = 2, tell = () => {} } = options;
   for (const database of [blue, green]) await database.query(RECORDS);
   await prepared?.();
+  const began = performance.now();
+  const telling = (progress: CopyProgress) =>
+    tell({ step: "rows", progress, secondsLeft: secondsLeft(progress, (performance.now() - began) / 1000) });
+  if (pushed === undefined) {
+    await subscribe(options);
+    const giveUp = async () => {
+      await dropSubscription(green, "blue");
+      await dropSlot(blue);
+    };
+    return await rows(options, telling, watching(options, attempt, giveUp));
+  }
+  await ensurePublication(blue, await readCatalog(blue));
+  const at = { blue, green };
+  const watch = watching(options, attempt, async () => {
+    await pushed.stop(at);
+    await dropSlot(blue);
+  });
+  await pushRows({ at, path: pushed, parallel, building: BUILDING, tell: telling, watch });
+}
+
+/** Looks at blue's log each time, and at its schema once in a while. */
+function watching({ blue, green }: SyncOptions, attempt: Attempt, giveUp: () => Promise<void>): () => Promise<void> {
+  let round = 0;
+  return async () => {
+    round += 1;
+    try {
+      await requireReceiving(green);
+    } catch (error) {
+      await requireUnchanged(blue, attempt);
+      throw error;
+    }
+    await requireSlotSafe(blue, giveUp);
+    if (round % 20 === 0) await requireUnchanged(blue, attempt);
+  };
+}
+
+/** Makes publication, slot and subscription; goes on with a subscription that is there and well. */
+async function subscribe({ blue, green, greenToBlue }: SyncOptions): Promise<void> {
   const name = streamName("blue");
   const there = await green.query("SELECT FROM pg_subscription WHERE subname = $1", [name]);
   if (there.length > 0 && (await slotTrouble(blue)) === undefined) return;
@@ -140,52 +183,31 @@ async function emptied(green: Database): Promise<void> {
   }
 }
 
-/** Waits for the rows, and watches over blue's log and blue's schema meanwhile. */
-async function rows({ blue, green, tell = () => {} }: SyncOptions, attempt: Attempt): Promise<void> {
+/** Waits for the rows of the subscription. */
+async function rows(
+  { blue, green }: SyncOptions,
+  tell: (progress: CopyProgress) => void,
+  watch: () => Promise<void>,
+): Promise<void> {
   const sizes = await publishedSizes(blue);
-  const began = performance.now();
-  for (let round = 0; ; round += 1) {
+  while (true) {
     const progress = await readProgress(blue, green, sizes);
-    tell({ step: "rows", progress, secondsLeft: secondsLeft(progress, (performance.now() - began) / 1000) });
+    tell(progress);
     if (progress.tables.all > 0 && (await subscriptionTrouble(green, "blue")) === undefined) return;
-    await slotSafety(blue, green, attempt);
-    if (round % 20 === 19) await unchanged(blue, attempt);
+    await watch();
     await pause(POLL_MILLISECONDS);
   }
 }
 
-async function slotSafety(blue: Database, green: Database, attempt: Attempt): Promise<void> {
-  const name = streamName("blue");
-  const [slot] = await blue.query(
-    `SELECT wal_status, safe_wal_size,
-       (SELECT setting::bigint * 1024 * 1024 FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS allowance
-     FROM pg_replication_slots WHERE slot_name = $1`,
-    [name],
-  );
-  const allowance = Number(slot?.allowance ?? -1);
-  const safe = slot?.safe_wal_size ?? null;
-  const failing = await green.query("SELECT FROM pg_subscription WHERE subname = $1 AND NOT subenabled", [name]);
-  if (failing.length > 0) {
-    await unchanged(blue, attempt);
+/** A subscription that met an error it cannot pass. */
+async function requireReceiving(green: Database): Promise<void> {
+  const failing = await green.query("SELECT FROM pg_subscription WHERE subname = $1 AND NOT subenabled", [
+    streamName("blue"),
+  ]);
+  if (failing.length > 0)
     throw new Error(
       "the subscription on green has switched itself off after an error; green's server log says which. Correct it and run this again",
     );
-  }
-  if (slot === undefined) throw new Error("blue's slot is gone; run this again, which begins the rows anew");
-  if (slot.wal_status !== "lost" && (allowance < 0 || safe === null || Number(safe) >= allowance * KEPT_FREE)) return;
-  await dropSubscription(green, "blue");
-  await dropSlot(blue);
-  throw new Error(
-    `blue has written so much log that ${safe ?? 0} of ${allowance} bytes of its allowance were left; the copy was given up before blue dropped the log. ` +
-      "Raise max_slot_wal_keep_size on blue (bascule inspect names a value) or choose a quieter hour, then run this again",
-  );
-}
-
-async function unchanged(blue: Database, { shape }: Attempt): Promise<void> {
-  if ((await readCatalog(blue)).shape === shape) return;
-  throw new Error(
-    "blue's schema is not what it was when the copy began, and green has the old one. Take the change back, or drop green's database and begin anew",
-  );
 }
 
 /** In the order they were made in, so that one that reads another comes later. */

@@ -50,7 +50,8 @@ export interface Managed {
   remove(): Promise<void>;
 }
 
-export async function startManaged(blueMajor: Major, greenMajor: Major): Promise<Managed> {
+/** @param pushed whether green may not subscribe either, so that the applier carries both ways */
+export async function startManaged(blueMajor: Major, greenMajor: Major, { pushed = false } = {}): Promise<Managed> {
   const pair = await startPair(blueMajor, greenMajor);
   await pair.blue.query(ROLES);
   await pair.blue.query("CREATE DATABASE app OWNER shopkeeper");
@@ -63,8 +64,21 @@ export async function startManaged(blueMajor: Major, greenMajor: Major): Promise
   await blue.query(SHOP);
   await blue.query(ROWS);
   const access = { blue: blue.access, green: green.access };
-  const applier = new LocalApplier(streamFrom("green", { blue, green }));
-  const paths = { blue: new NativePath("blue", blue.access), green: new PushPath("green", applier) };
+  const appliers = {
+    blue: new LocalApplier(streamFrom("blue", { blue, green })),
+    green: new LocalApplier(streamFrom("green", { blue, green })),
+  };
+  const paths = {
+    blue: pushed ? new PushPath("blue", appliers.blue) : new NativePath("blue", blue.access),
+    green: new PushPath("green", appliers.green),
+  };
+  const bouncer = await startPooler(blue.access.port);
+  const way = { host: "127.0.0.1", port: bouncer.port };
+  const pooler = new PgBouncer({
+    admin: { ...way, user: "postgres", database: "pgbouncer" },
+    database: "app",
+    write: async (side) => writePooler(bouncer.file, bouncer.port, pair.clusters[side].port),
+  });
   const move: Move = { access, paths, pooler };
   const shoppers = startShoppers([{ ...way, user: "appuser", database: "app" }]);
   const forgotten = startForgottenJob(blue.access);
@@ -91,6 +105,7 @@ export async function startManaged(blueMajor: Major, greenMajor: Major): Promise
         blue,
         green,
         greenToBlue: blue.access,
+        pushed: pushed ? paths.blue : undefined,
         pgDump,
         role: "appuser",
         prepared: async () => {
@@ -100,7 +115,7 @@ export async function startManaged(blueMajor: Major, greenMajor: Major): Promise
       }),
     async remove() {
       await Promise.all([shoppers.stop(), forgotten.stop()]);
-      await applier.stop();
+      await Promise.all([appliers.blue.stop(), appliers.green.stop()]);
       await Promise.all([platform, blue, green].map((session) => session.close()));
       await bouncer.remove();
       await pair.remove();
