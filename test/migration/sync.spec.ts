@@ -209,6 +209,52 @@ describe("the copy", function () {
     strictEqual((await verify({ blue: own.blue, green: own.green })).equal, true);
   });
 
+  it("gives up one table that takes too long for the log, keeps the others, and brings that one when asked again", async () => {
+    const own = await start(15, 17, { blue: { max_slot_wal_keep_size: "64" } });
+    await own.blue.query(`
+      CREATE TABLE slow (id int PRIMARY KEY); INSERT INTO slow SELECT g FROM generate_series(1, 2000) g;
+      CREATE TABLE quick (id int PRIMARY KEY); INSERT INTO quick SELECT g FROM generate_series(1, 1000) g`);
+    // Each row takes a while on green.
+    const hinder = async () => {
+      await own.green.query(`
+        CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END';
+        CREATE TRIGGER wait BEFORE INSERT ON slow FOR EACH ROW EXECUTE FUNCTION wait(); ALTER TABLE slow ENABLE ALWAYS TRIGGER wait`);
+    };
+    // A checkpoint lets the slot of what is there get on.
+    let idle = true;
+    const write = async () => {
+      idle = false;
+      await own.blue.query("INSERT INTO quick SELECT max(id) + 1 FROM quick; SELECT pg_switch_wal()");
+      await own.blue.query("CHECKPOINT");
+      idle = true;
+    };
+    await rejects(
+      sync(
+        options(own, {
+          prepared: hinder,
+          tell: ({ progress }) => {
+            if (idle && (progress?.tables.done ?? 0) > 0) void write().catch(() => undefined);
+          },
+        }),
+      ),
+      /as long as ONLY "public"\."slow" takes, and would have dropped it; everything else stays and follows/,
+    );
+    await settled(own);
+    deepStrictEqual(await own.green.query("SELECT count(*) FROM slow"), [{ count: "0" }]);
+    deepStrictEqual(
+      await own.green.query("SELECT count(*) FROM quick"),
+      await own.blue.query("SELECT count(*) FROM quick"),
+    );
+    strictEqual((await own.blue.one("SELECT count(*) FROM pg_replication_slots")).count, "1");
+    await own.green.query("DROP TRIGGER wait ON slow; DROP FUNCTION wait");
+    await own.blue.query("DELETE FROM slow WHERE id = 1; INSERT INTO quick VALUES (0)");
+    const told: SyncStatus[] = [];
+    await sync(options(own, { tell: (status) => told.push(status) }));
+    ok((told.find(({ progress }) => progress !== undefined)?.progress?.tables.done ?? 0) > 0, "the others were kept");
+    await settled(own);
+    strictEqual((await verify({ blue: own.blue, green: own.green })).equal, true);
+  });
+
   /** A film changed, one more, and one that was there for a moment. @returns both, as the triggers and the sequence have made them */
   async function work(database: Database): Promise<Row[]> {
     const copied =

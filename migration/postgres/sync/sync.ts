@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { readCatalog } from "../catalog.ts";
+import { published, readCatalog } from "../catalog.ts";
 import { type Access, type Database, field } from "../database.ts";
 import { emptiness } from "../inspect/target.ts";
 import { identifier, qualified, SCHEMA, streamName } from "../names.ts";
@@ -20,7 +20,7 @@ import { type Dump, dumpSchema } from "./dump.ts";
 import { type Attempt, begin, markEnded, markRowsReady, readAttempt, runStatements, sourceIdentity } from "./plan.ts";
 import { type CopyProgress, publishedSizes, readProgress, secondsLeft } from "./progress.ts";
 import { pushRows } from "./pushed.ts";
-import { requireSlotSafe, requireUnchanged } from "./safety.ts";
+import { requireSlotSafe, requireTablesSafe, requireUnchanged } from "./safety.ts";
 
 export interface SyncOptions {
   blue: Database;
@@ -152,6 +152,7 @@ function watching({ blue, green }: SyncOptions, attempt: Attempt, giveUp: () => 
       throw error;
     }
     await requireSlotSafe(blue, giveUp);
+    await requireTablesSafe({ blue, green });
     if (round % 20 === 0) await requireUnchanged(blue, attempt);
   };
 }
@@ -160,13 +161,37 @@ function watching({ blue, green }: SyncOptions, attempt: Attempt, giveUp: () => 
 async function subscribe({ blue, green, greenToBlue }: SyncOptions): Promise<void> {
   const name = streamName("blue");
   const there = await green.query("SELECT FROM pg_subscription WHERE subname = $1", [name]);
-  if (there.length > 0 && (await slotTrouble(blue)) === undefined) return;
+  if (there.length > 0 && (await slotTrouble(blue)) === undefined) return await subscribeToRest(blue, green);
   await dropSubscription(green, "blue");
   await dropSlot(blue);
   await emptied(green);
   await ensurePublication(blue, await readCatalog(blue));
   await ensureSlot({ blue, green }, "blue");
   await createSubscription(green, { from: "blue", access: greenToBlue, copyData: true, originNone: false });
+}
+
+/** Tables an earlier run gave up alone come again, from their beginning. */
+async function subscribeToRest(blue: Database, green: Database): Promise<void> {
+  const name = streamName("blue");
+  const catalog = await readCatalog(blue);
+  await ensurePublication(blue, catalog);
+  const known = await green.query(
+    `SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END AS only, n.nspname AS schema, c.relname AS name
+     FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid JOIN pg_class c ON c.oid = r.srrelid
+       JOIN pg_namespace n ON n.oid = c.relnamespace WHERE s.subname = $1`,
+    [name],
+  );
+  const there = new Set(known.map((row) => `${row.only}${qualified(field(row, "schema"), field(row, "name"))}`));
+  const missing = published(catalog).filter((table) => !there.has(table));
+  if (missing.length === 0) return;
+  const session = green.another({ setup: BUILDING });
+  try {
+    // Part of it may be there already; a table others refer to cannot be truncated.
+    for (const table of missing) await session.query(`DELETE FROM ${table}`);
+    await session.query(`ALTER SUBSCRIPTION ${name} REFRESH PUBLICATION WITH (copy_data = true)`);
+  } finally {
+    await session.close();
+  }
 }
 
 /** Rows of an attempt whose stream is gone are worth nothing; they are ours, or this would not be reached. */
