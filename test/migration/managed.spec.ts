@@ -82,7 +82,7 @@ describe("a blue that is rented, as at Supabase", function () {
     await platform.query("DROP TABLE auth.mine; DROP SCHEMA elsewhere CASCADE");
   });
 
-  it("moves there and back, twice, with writers and without a superuser on blue, and touches nothing of the service", async () => {
+  it("moves there and back with writers and without a superuser on blue, and touches nothing of the service", async () => {
     const { blue, green, platform, move } = rented;
     // What the findings ask for.
     await blue.query("ALTER TABLE profiles DROP CONSTRAINT profiles_account_fkey");
@@ -92,7 +92,7 @@ describe("a blue that is rented, as at Supabase", function () {
     await green.query("GRANT USAGE ON SCHEMA auth TO appuser");
     deepStrictEqual(of(await inspect(rented), "leans-on-left-out"), []);
     await rented.sync();
-    for (const to of ["green", "blue", "green", "blue"] as const) {
+    for (const to of ["green", "blue"] as const) {
       let proven: Verification | undefined;
       const prove = async (snapshots: Snapshots) => {
         proven = await verify(rented, { snapshots });
@@ -113,7 +113,7 @@ describe("a blue that is rented, as at Supabase", function () {
       await platform.query("INSERT INTO storage.objects DEFAULT VALUES");
     }
     await rented.finish("blue");
-    strictEqual((await platform.one("SELECT count(*) FROM storage.objects")).count, "4");
+    strictEqual((await platform.one("SELECT count(*) FROM storage.objects")).count, "2");
     const ours =
       "SELECT count(*) FROM pg_trigger WHERE tgname = 'zz_bascule_fence' AND tgrelid IN ('auth.users'::regclass, 'storage.objects'::regclass)";
     strictEqual((await platform.one(ours)).count, "0");

@@ -52,7 +52,7 @@ export interface Managed {
 
 /** @param pushed whether green may not subscribe either, so that the applier carries both ways */
 export async function startManaged(blueMajor: Major, greenMajor: Major, { pushed = false } = {}): Promise<Managed> {
-  const pair = await startPair(blueMajor, greenMajor);
+  const pair = await startPair(blueMajor, greenMajor, { green: { wal_retrieve_retry_interval: "50ms" } });
   await pair.blue.query(ROLES);
   await pair.blue.query("CREATE DATABASE app OWNER shopkeeper");
   await pair.green.query("CREATE ROLE appuser LOGIN");
