@@ -121,7 +121,9 @@ async function sequences({ lease, from, to }: Flip): Promise<void> {
   await advanceSequences(lease.at[from], lease.at[to]);
 }
 
+/** Who waits for the other side would wait for ever once nothing goes there. */
 async function endWayThere({ move, lease, from }: Flip): Promise<void> {
+  await move.synchronous?.end(lease.at);
   await move.paths[from].stop(lease.at);
   await dropSlot(lease.at[from]);
 }
@@ -141,6 +143,8 @@ async function wayBack({ id, move, lease, to, budgetMs, wayBackMissing }: Flip):
   const path = move.paths[to];
   await path.start(lease.at);
   await awaitMarker(lease.at, path, await writeFenceMarker(lease.at, path, id), budgetMs);
+  // Still closed, so the first write there is answered as every later one.
+  if (move.synchronous?.from === to) await move.synchronous.begin(lease.at);
 }
 
 async function open({ lease, from, to, catalog }: Flip): Promise<void> {

@@ -4,8 +4,11 @@ import { type Access, Database, field } from "./database.ts";
 import { SCHEMA } from "./names.ts";
 import type { Sessions } from "./path.ts";
 
-/** The letters "basc" as a number, and the one lock there is under it. */
+/** The letters "basc" as a number, and the lock of whoever works on a move. */
 const LOCK = "1650553699, 1";
+
+/** Of whoever changes whether the commits of a side wait (`synchronous.ts`); it may be somebody else. */
+export const WAITING_LOCK = "1650553699, 2";
 
 /** How long a taken-over session may take to end. */
 const TAKE_OVER_MS = 10_000;
@@ -19,11 +22,15 @@ const SETUP = [
   "SET statement_timeout = 0",
   "SET lock_timeout = 0",
   "SET idle_in_transaction_session_timeout = 0",
-  "SET synchronous_commit = on",
   // A holder that died while it waited for something would hold the lock until that comes.
   "SET client_connection_check_interval = '300ms'",
   `SET ${SCHEMA}.operator = 'on'`,
 ];
+
+/** Where green's commits wait for blue (`synchronous.ts`), those of a flip do not, or it could not end when blue is gone. */
+function setupOf(side: Side): readonly string[] {
+  return [...SETUP, `SET synchronous_commit = ${side === "green" ? "local" : "on"}`];
+}
 
 /** The right to work on a move: a session at each side that holds the lock there, and a number that grows with every holder. */
 export interface Lease {
@@ -50,7 +57,7 @@ export interface LeaseOptions {
  * @throws Error naming who holds it
  */
 export async function takeLease(access: Record<Side, Access>, options: LeaseOptions): Promise<Lease> {
-  const open = (side: Side) => new Database(side, access[side], { setup: SETUP, once: true });
+  const open = (side: Side) => new Database(side, access[side], { setup: setupOf(side), once: true });
   const at = { blue: open("blue"), green: open("green") };
   const release = async () => {
     await Promise.all([at.blue.close(), at.green.close()]);
@@ -71,7 +78,7 @@ export async function lockAlone(
   access: Access,
   who: string,
 ): Promise<{ database: Database; epoch: number }> {
-  const database = new Database(side, access, { setup: SETUP, once: true });
+  const database = new Database(side, access, { setup: setupOf(side), once: true });
   try {
     await lock(database, () => false);
     const row = await database.one(

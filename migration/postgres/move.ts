@@ -9,6 +9,7 @@ import type { Path } from "./path.ts";
 import type { Pooler } from "./pooler.ts";
 import { lastSwitch, RECORDS } from "./records.ts";
 import { dropSlot, ensurePublication } from "./stream.ts";
+import type { SynchronousWay } from "./synchronous.ts";
 
 /** Two databases, what carries changes between them, and what stands before them. */
 export interface Move {
@@ -17,6 +18,8 @@ export interface Move {
   /** By the side whose changes it carries. */
   paths: Record<Side, Path>;
   pooler: Pooler;
+  /** Has the commits of one side wait until the other one has them, while it is the writer. @default no commit waits */
+  synchronous?: SynchronousWay | undefined;
 }
 
 /** Longest wait for a writer that is still at work when its side is fenced. */
@@ -79,6 +82,7 @@ export async function commitMove(move: Move, who: string): Promise<{ writer: Sid
     const { writer } = await lastSwitch(lease.at);
     if ((await readFence(lease.at[writer])) !== "open")
       throw new Error(`a flip was begun and not ended, so ${writer} is closed; recover it first`);
+    await move.synchronous?.end(lease.at);
     await move.paths[writer].stop(lease.at);
     await dropSlot(lease.at[writer]);
     await removeGuard(lease.at.blue);

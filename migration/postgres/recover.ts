@@ -8,6 +8,7 @@ import { SCHEMA } from "./names.ts";
 import type { Sessions } from "./path.ts";
 import { lastSwitch, openFlip, recordEnd } from "./records.ts";
 import { dropSlot, ensureSlot } from "./stream.ts";
+import type { SynchronousWay } from "./synchronous.ts";
 
 /** Both sides took writes, or a fence is in pieces: nobody can say which side is right, so both are closed and a person decides. */
 export class SplitBrain extends Error {}
@@ -37,6 +38,7 @@ export async function recover(move: Move, lease: Lease): Promise<Recovery> {
   const closed = open === undefined;
   const writer = open ?? (await lastSwitch(lease.at)).writer;
   const wayLost = closed ? await undo(move, lease, writer) : await mendWay(move, lease.at, writer);
+  if (!closed && move.synchronous?.from !== writer) await move.synchronous?.end(lease.at);
   await move.pooler.point(writer);
   await move.pooler.resume();
   const unfinished = await leftBehind(lease, writer);
@@ -84,8 +86,10 @@ export async function settleSplit(lease: Lease, right: Side): Promise<void> {
 /** Both sides are closed: the one that was open before is opened again, after what carries its changes is there again. */
 async function undo(move: Move, { at, epoch }: Lease, writer: Side): Promise<string | undefined> {
   const other = otherSide(writer);
+  if (move.synchronous?.from !== writer) await move.synchronous?.end(at);
   await move.paths[other].stop(at);
   const wayLost = await restoreWay(move, at, writer);
+  if (move.synchronous?.from === writer) await waitAgain(move.synchronous, at, wayLost);
   const { tables } = await readCatalog(at[writer]);
   const { number } = await lastSwitch(at);
   await unfence(at[writer], tables, { epoch, lockTimeoutMs: LOCK_TIMEOUT_MS }, () =>
@@ -96,6 +100,12 @@ async function undo(move: Move, { at, epoch }: Lease, writer: Side): Promise<str
     ]),
   );
   return wayLost;
+}
+
+/** Where it cannot begin its state says so, and whoever watches over it tries again: traffic comes first. */
+async function waitAgain(synchronous: SynchronousWay, at: Sessions, wayLost: string | undefined): Promise<void> {
+  if (wayLost === undefined) await synchronous.begin(at).catch(() => undefined);
+  else await synchronous.end(at);
 }
 
 /**

@@ -134,7 +134,7 @@ export async function createSubscription(
     at.transaction(async () => {
       await keepOutOfLog(at);
       await at.query(
-        `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(connectionText(access))} PUBLICATION ${name} WITH (${options.join(", ")})`,
+        `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(connectionText(access, name))} PUBLICATION ${name} WITH (${options.join(", ")})`,
       );
     }),
   );
@@ -218,8 +218,8 @@ export async function subscriptionTrouble(at: Database, from: Side): Promise<str
   return undefined;
 }
 
-/** A connection as libpq reads it. */
-export function connectionText(access: Access): string {
+/** A connection as libpq reads it. @param name what the server shows of it, and waits for where its commits shall (`synchronous.ts`) */
+function connectionText(access: Access, name: string): string {
   const quoted = (value: string | number) => `'${String(value).replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
   const parts: Record<string, string | number | undefined> = {
     host: access.host,
@@ -228,7 +228,7 @@ export function connectionText(access: Access): string {
     user: access.user,
     password: access.password,
     sslmode: access.ssl ? "require" : undefined,
-    application_name: SCHEMA,
+    application_name: name,
     connect_timeout: ANSWER_MS / 1000,
   };
   return Object.entries(parts)

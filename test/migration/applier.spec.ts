@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import { setTimeout as pause } from "node:timers/promises";
+import type { Stream } from "../../migration/postgres/applier/applier.ts";
 import { LocalApplier } from "../../migration/postgres/applier/host.ts";
 import { type ApplierStatus, runApplier } from "../../migration/postgres/applier/service.ts";
 import { Database } from "../../migration/postgres/database.ts";
@@ -77,13 +78,13 @@ const WORK = [
 ];
 
 async function withApplier<T>(
-  { source, target }: { source: Database; target: Database },
+  { source, target, streamed }: Pick<Stream, "source" | "target" | "streamed">,
   work: (statuses: ApplierStatus[]) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController();
   const statuses: ApplierStatus[] = [];
   const name = streamName(source.side);
-  const running = runApplier({ source, target, slot: name, publication: name }, stop.signal, (one) =>
+  const running = runApplier({ source, target, slot: name, publication: name, streamed }, stop.signal, (one) =>
     statuses.push(one),
   );
   try {
@@ -110,11 +111,11 @@ async function caughtUp(source: Database): Promise<void> {
 
 describe("the push applier", function () {
   this.timeout(90_000);
-  for (const [from, to] of [
-    [18, 15],
-    [15, 17],
+  for (const [from, to, streamed] of [
+    [18, 15, false],
+    [15, 17, true],
   ] as const) {
-    describe(`from PostgreSQL ${from} to ${to}`, () => {
+    describe(`from PostgreSQL ${from} to ${to}, ${streamed ? "as the source sends it" : "by questions"}`, () => {
       let pair: Pair;
       before(async () => {
         pair = await startPair(to, from);
@@ -125,27 +126,27 @@ describe("the push applier", function () {
 
       it("refuses, naming the row, when the other side lacks it", async () => {
         await pair.green.query("INSERT INTO plain VALUES (-1, 'here'), (-2, 'here')");
-        await withApplier({ source: pair.green, target: pair.blue }, () => caughtUp(pair.green));
+        await withApplier({ streamed, source: pair.green, target: pair.blue }, () => caughtUp(pair.green));
         await pair.blue.query("SET session_replication_role = replica");
         await pair.blue.query("DELETE FROM plain WHERE id = -2");
         await pair.green.query("UPDATE plain SET note = 'there' WHERE id < 0");
         const stop = new AbortController();
         const name = streamName("green");
         await rejects(
-          runApplier({ source: pair.green, target: pair.blue, slot: name, publication: name }, stop.signal),
+          runApplier({ streamed, source: pair.green, target: pair.blue, slot: name, publication: name }, stop.signal),
           /update of "public"\."plain" \(id=-2\) touched 0 rows on blue, not 1: the sides differ.*bascule verify/,
         );
         // Nothing of that transaction was kept.
         deepStrictEqual(await content(pair.blue, "plain"), ["(-1,here)"]);
         await pair.blue.query("INSERT INTO plain VALUES (-2, 'here')");
-        await withApplier({ source: pair.green, target: pair.blue }, () => caughtUp(pair.green));
+        await withApplier({ streamed, source: pair.green, target: pair.blue }, () => caughtUp(pair.green));
         deepStrictEqual(await content(pair.blue, "plain"), ["(-1,there)", "(-2,there)"]);
         await pair.green.query("TRUNCATE plain CASCADE");
-        await withApplier({ source: pair.green, target: pair.blue }, () => caughtUp(pair.green));
+        await withApplier({ streamed, source: pair.green, target: pair.blue }, () => caughtUp(pair.green));
       });
 
       it("carries every kind of change of every kind of table, and fires no trigger", async () => {
-        await withApplier({ source: pair.green, target: pair.blue }, async () => {
+        await withApplier({ streamed, source: pair.green, target: pair.blue }, async () => {
           for (const transaction of WORK) await pair.green.transaction(() => pair.green.query(transaction));
           await caughtUp(pair.green);
         });
@@ -157,7 +158,7 @@ describe("the push applier", function () {
       });
 
       it("waits for a side that went away, and goes on", async () => {
-        await withApplier({ source: pair.green, target: pair.blue }, async (statuses) => {
+        await withApplier({ streamed, source: pair.green, target: pair.blue }, async (statuses) => {
           for (const side of ["blue", "green"] as const) {
             await pair.green.query("INSERT INTO audit (what) SELECT 'before' FROM generate_series(1, 5000)");
             await pair.clusters[side].kill();
@@ -175,7 +176,7 @@ describe("the push applier", function () {
 
       it("lets two of its kind do the work of one", async () => {
         const both = [withApplier, withApplier].map((start) =>
-          start({ source: pair.green, target: pair.blue }, async () => {
+          start({ streamed, source: pair.green, target: pair.blue }, async () => {
             for (let n = 0; n < 20; n += 1)
               await pair.green.query("INSERT INTO keyless SELECT g, '1', 'two' FROM generate_series(1, 100) g");
             await caughtUp(pair.green);
@@ -187,7 +188,13 @@ describe("the push applier", function () {
 
       it("runs inside a process that watches it: once, until it is stopped, and saying what is wrong", async () => {
         const name = streamName("green");
-        const host = new LocalApplier({ source: pair.green, target: pair.blue, slot: name, publication: name });
+        const host = new LocalApplier({
+          streamed,
+          source: pair.green,
+          target: pair.blue,
+          slot: name,
+          publication: name,
+        });
         strictEqual(await host.trouble(), "the applier does not run");
         await Promise.all([host.start(), host.start()]);
         await pair.green.query("INSERT INTO parts VALUES (1000, 0, 'watched')");
@@ -212,7 +219,10 @@ describe("the push applier", function () {
         const weak = new Database("blue", { ...pair.blue.access, user: "weak" });
         const name = streamName("green");
         await rejects(
-          runApplier({ source: pair.green, target: weak, slot: name, publication: name }, new AbortController().signal),
+          runApplier(
+            { streamed, source: pair.green, target: weak, slot: name, publication: name },
+            new AbortController().signal,
+          ),
           /blue's weak lacks a right.*GRANT SET ON PARAMETER session_replication_role TO "weak"/,
         );
         await pair.blue.query(`
@@ -221,14 +231,14 @@ describe("the push applier", function () {
         await pair.green.query(
           "INSERT INTO parts VALUES (2000, 0, 'by a weak role'); DELETE FROM parts WHERE id = 1000",
         );
-        await withApplier({ source: pair.green, target: weak }, () => caughtUp(pair.green));
+        await withApplier({ streamed, source: pair.green, target: weak }, () => caughtUp(pair.green));
         deepStrictEqual(await content(pair.blue, "parts_0"), await content(pair.green, "parts_0"));
       });
 
       it("stops at a slot that is gone", async () => {
         await pair.green.query("SELECT pg_drop_replication_slot($1)", [streamName("green")]);
         await rejects(
-          withApplier({ source: pair.green, target: pair.blue }, () => pause(10_000)),
+          withApplier({ streamed, source: pair.green, target: pair.blue }, () => pause(10_000)),
           /green has no slot bascule_green_to_blue: without it what was written there since cannot be known/,
         );
       });

@@ -7,6 +7,8 @@ import { Batch } from "./batch.ts";
 import type { Change, Message, Relation } from "./pgoutput.ts";
 import { Progress, readSince, type Since } from "./progress.ts";
 import { Slot } from "./slot.ts";
+import type { ChangeSource } from "./source.ts";
+import { StreamedSlot } from "./streamed-slot.ts";
 
 /** One direction of replication. The slot and the publication are on the source and exist already. */
 export interface Stream {
@@ -14,6 +16,11 @@ export interface Stream {
   target: Database;
   slot: string;
   publication: string;
+  /**
+   * Whether the source is told at once what the target has, by a replication connection, so that its commits can wait for that. It must
+   * let the role replicate. @default false: the slot is read by questions
+   */
+  streamed?: boolean | undefined;
 }
 
 /** How far behind the target is. */
@@ -50,12 +57,14 @@ export class Applier {
   readonly applied: Applied = { transactions: 0, rows: 0 };
   readonly #source: Database;
   readonly #target: Database;
-  readonly #slot: Slot;
+  readonly #slot: ChangeSource;
   readonly #progress: Progress;
   readonly #batch: Batch;
   readonly #stop: AbortSignal;
   readonly #since: Since;
   #flushed = 0n;
+  /** How far it is applied, where nobody else can have applied anything. */
+  #done: bigint | undefined;
   #oldest: Date | undefined;
   #pending = 0;
   /** Of the group that is being committed. */
@@ -64,7 +73,7 @@ export class Applier {
 
   private constructor(
     [source, target]: [Database, Database],
-    slot: Slot,
+    slot: ChangeSource,
     progress: Progress,
     since: Since,
     stop: AbortSignal,
@@ -83,10 +92,12 @@ export class Applier {
     const source = stream.source.another({ name: APPLIER, setup: [...CANONICAL, ...UNHURRIED] });
     const target = stream.target.another({ name: APPLIER, setup: TARGET_SETUP, pipeline: true });
     try {
-      const slot = await Slot.find(source, stream.slot, stream.publication);
       const progress = new Progress(target, stream.slot);
       await progress.prepare();
       const since = await readSince(target, stream.slot);
+      const slot = stream.streamed
+        ? await StreamedSlot.open(source, stream.slot, stream.publication, stop)
+        : await Slot.find(source, stream.slot, stream.publication);
       return new Applier([source, target], slot, progress, since, stop);
     } catch (error) {
       await Promise.all([source.close(), target.close()]);
@@ -95,13 +106,18 @@ export class Applier {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#source.close(), this.#target.close()]);
+    await Promise.all([this.#slot.close(), this.#source.close(), this.#target.close()]);
   }
 
   /** Whether the source wrote anything since the last {@link pass}. */
   async behind(): Promise<boolean> {
     this.#flushed = await this.#slot.flushed();
-    return this.#flushed > this.#slot.confirmed;
+    return this.#slot.behind(this.#flushed);
+  }
+
+  /** Waits so long for something to apply, and not beyond the stop. */
+  arrival(ms: number): Promise<void> {
+    return this.#slot.arrival(ms, this.#stop);
   }
 
   get lag(): Lag {
@@ -115,7 +131,7 @@ export class Applier {
     const upTo = await this.#slot.flushed();
     this.#flushed = upTo;
     this.#lastEnd = 0n;
-    let done = await this.#progress.read(upTo);
+    let done = this.#done ?? (await this.#progress.read(upTo));
     const messages = this.#unapplied(this.#slot.read(), done);
     let drained = false;
     let worked = false;
@@ -134,6 +150,7 @@ export class Applier {
       this.#batch.discard();
       await messages.return(false);
     }
+    if (this.#slot.alone) this.#done = done;
     if (this.#stop.aborted) return worked;
     await this.#slot.advance(drained && upTo > this.#lastEnd ? upTo : this.#lastEnd);
     return worked;
@@ -160,8 +177,8 @@ export class Applier {
       const next: IteratorResult<Message, boolean> = await messages.next();
       message = next.done ? undefined : next.value;
     }
-    await this.#batch.flush();
-    await this.#progress.write(last);
+    // On the way together: a commit of the source may be waiting for this one.
+    await Promise.all([this.#batch.flush(), this.#progress.write(last)]);
     this.#transactions = transactions;
     return last;
   }

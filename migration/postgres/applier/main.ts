@@ -13,19 +13,19 @@ import { runApplier } from "./service.ts";
 interface Configuration {
   /** The side that is read; the other one is written. */
   from: Side;
+  /** Whether commits of that side can wait for what is applied. */
+  streamed?: boolean;
   blue: Access;
   green: Access;
 }
 
 const [file] = process.argv.slice(2);
 if (file === undefined) throw new Error("usage: node applier.js FILE, a JSON file with from, blue and green");
-const { from, ...access } = JSON.parse(readFileSync(file, "utf8")) as Configuration;
+const { from, streamed, ...access } = JSON.parse(readFileSync(file, "utf8")) as Configuration;
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
-const stream = streamFrom(from, {
-  blue: new Database("blue", access.blue),
-  green: new Database("green", access.green),
-});
+const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
+const stream = streamFrom(from, at, streamed);
 try {
   await runApplier(stream, stop.signal, (status) => process.stdout.write(`${JSON.stringify(status)}\n`));
 } catch (error) {

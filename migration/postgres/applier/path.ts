@@ -42,7 +42,8 @@ export class PushPath implements Path {
   }
 }
 
-/** What the applier of one direction reads and writes. */
-export function streamFrom(from: Side, at: Sessions): Stream {
-  return { source: at[from], target: at[otherSide(from)], slot: streamName(from), publication: streamName(from) };
+/** What the applier of one direction reads and writes. @param streamed whether commits of `from` can wait for it */
+export function streamFrom(from: Side, at: Sessions, streamed = false): Stream {
+  const name = streamName(from);
+  return { source: at[from], target: at[otherSide(from)], slot: name, publication: name, streamed };
 }

@@ -68,14 +68,14 @@ async function follow(applier: Applier, stop: AbortSignal, tell: (status: Applie
     while (!stop.aborted) {
       if (!(await applier.behind())) {
         report("current");
-        await rest(IDLE_MILLISECONDS, stop);
+        await applier.arrival(IDLE_MILLISECONDS);
         continue;
       }
       const began = performance.now();
       const worked = await applier.pass();
       report(worked ? "applying" : "current");
       // A log full of what is not ours is decoded for nothing, so that takes no more than half of the time.
-      if (!worked) await rest(Math.max(IDLE_MILLISECONDS, performance.now() - began), stop);
+      if (!worked) await applier.arrival(Math.max(IDLE_MILLISECONDS, performance.now() - began));
     }
   } finally {
     clearInterval(ticking);

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  appendFileSync,
   chownSync,
   cpSync,
   existsSync,
@@ -40,6 +41,8 @@ const SETTINGS = {
 export interface Cluster {
   major: Major;
   port: number;
+  /** Read among its settings, where it is there. */
+  included: string;
   readonly running: boolean;
   /** Its process ends at once, as in a power cut. */
   kill(): Promise<void>;
@@ -80,6 +83,8 @@ export async function startCluster(major: Major, more: Record<string, string> = 
   // Not while this process waits for it: others are at work here, who would be held up.
   const [code] = await once(server, "exit");
   if (code !== 0) throw new Error(`PostgreSQL ${major} cannot be set up: initdb ended with ${code}`);
+  const included = join(folder, "included.conf");
+  appendFileSync(join(data, "postgresql.conf"), `include_if_exists = '${included}'\n`);
   const port = await freePort();
   const settings = Object.entries({ ...SETTINGS, ...more, port: String(port) }).flatMap(([k, v]) => [
     "-c",
@@ -88,6 +93,7 @@ export async function startCluster(major: Major, more: Record<string, string> = 
   const cluster: Cluster = {
     major,
     port,
+    included,
     get running() {
       return server !== undefined && server.exitCode === null && server.signalCode === null;
     },

@@ -13,6 +13,10 @@ export interface GroundOptions {
   pushed: boolean;
   /** One way, between the servers, and from the operator and the pooler to green. */
   delayMs: number;
+  /** Whether green's commits wait for blue. @default false */
+  synchronous?: boolean;
+  /** More settings of both servers. */
+  settings?: Record<string, string>;
 }
 
 const BUDGET_MS = 2_000;
@@ -25,7 +29,13 @@ export interface StandingGround extends Ground {
 }
 
 /** Starts such a pair with writers on it. */
-export async function startGround({ versions, pooled, pushed, delayMs }: GroundOptions): Promise<StandingGround> {
+export async function startGround({
+  versions,
+  pooled,
+  pushed,
+  delayMs,
+  ...more
+}: GroundOptions): Promise<StandingGround> {
   const networks: Network[] = [];
   const through = async (port: number) => {
     const network = await startNetwork(port, delayMs);
@@ -42,6 +52,7 @@ export async function startGround({ versions, pooled, pushed, delayMs }: GroundO
     pair = await startLivePair(...versions, {
       pooler: pooled,
       pushed,
+      ...more,
       peer: async (side, port) => {
         const network = await through(port);
         between[side] = network;

@@ -9,6 +9,7 @@ import { type Move, prepareMove } from "../../../migration/postgres/move.ts";
 import { NativePath } from "../../../migration/postgres/native.ts";
 import { noPooler, PgBouncer, type Pooler } from "../../../migration/postgres/pooler.ts";
 import { createSubscription, ensureSlot, subscriptionTrouble } from "../../../migration/postgres/stream.ts";
+import { SynchronousWay } from "../../../migration/postgres/synchronous.ts";
 import type { Side } from "../../../migration/side.ts";
 import { ProcessApplier } from "./applier.ts";
 import { type Cluster, type Major, startCluster } from "./cluster.ts";
@@ -25,12 +26,14 @@ export interface Place {
   pooler?: { port: number; file: string };
   /** Configuration of the applier that pushes green's changes to blue; without it blue has a subscription. */
   applier?: string;
+  /** Green's file of what its commits wait for; without it they wait for nobody. */
+  synchronous?: string;
 }
 
 const access = (port: number): Access => ({ host: "127.0.0.1", port, user: "postgres", database: "app" });
 
 /** The move of a test, from the ports alone. */
-export function moveAt({ operator, peer, pooler, applier }: Place): Move {
+export function moveAt({ operator, peer, pooler, applier, synchronous }: Place): Move {
   return {
     access: { blue: access(operator.blue), green: access(operator.green) },
     paths: {
@@ -41,6 +44,7 @@ export function moveAt({ operator, peer, pooler, applier }: Place): Move {
           : new PushPath("green", new ProcessApplier(applier)),
     },
     pooler: pooler === undefined ? noPooler : bouncer(pooler.port, pooler.file, operator),
+    ...(synchronous === undefined ? {} : { synchronous: new SynchronousWay("green", synchronous) }),
   };
 }
 
@@ -74,6 +78,10 @@ export interface PairOptions {
   pushed?: boolean;
   /** How far each server's clock is off, in milliseconds. */
   clocks?: Record<Side, number>;
+  /** Whether green's commits wait for blue. */
+  synchronous?: boolean;
+  /** More settings of both servers. */
+  settings?: Record<string, string>;
   /** Stands in for the port at which a side is reached by the other one. */
   peer?: (side: Side, port: number) => Promise<number>;
   /** The same for the port at which the operator, and the pooler, reach a side. */
@@ -81,10 +89,10 @@ export interface PairOptions {
 }
 
 export async function startPair(blue: Major, green: Major, options: PairOptions = {}): Promise<Pair> {
-  const { clocks } = options;
+  const { clocks, settings } = options;
   const started = await Promise.allSettled([
-    startCluster(blue, SETTINGS, clocks?.blue),
-    startCluster(green, SETTINGS, clocks?.green),
+    startCluster(blue, { ...SETTINGS, ...settings }, clocks?.blue),
+    startCluster(green, { ...SETTINGS, ...settings }, clocks?.green),
   ]);
   const clusters = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   const [blueCluster, greenCluster] = clusters;
@@ -120,10 +128,16 @@ export async function startPair(blue: Major, green: Major, options: PairOptions 
       peer: await bySide(options.peer ?? asItIs),
       ...(pooler ? { pooler: { port: pooler.port, file: pooler.file } } : {}),
       ...(options.pushed ? { applier } : {}),
+      ...(options.synchronous ? { synchronous: greenCluster.included } : {}),
     };
     writeFileSync(
       applier,
-      JSON.stringify({ from: "green", blue: access(place.peer.blue), green: access(place.peer.green) }),
+      JSON.stringify({
+        from: "green",
+        streamed: options.synchronous,
+        blue: access(place.peer.blue),
+        green: access(place.peer.green),
+      }),
     );
     const move = moveAt(place);
     const at = { blue: new Database("blue", move.access.blue), green: new Database("green", move.access.green) };
