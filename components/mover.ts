@@ -26,7 +26,7 @@ export interface MoverArgs {
     users: MoveUsers;
     redis: Pick<Settings["redis"], "move" | "blueUsers">;
   };
-  /** How long a flip may hold writes, and whether it may end transactions. */
+  /** How long a flip may hold writes, whether it may end transactions, and whether writes on this server wait for blue. */
   data: Settings["data"];
 }
 
@@ -55,6 +55,8 @@ export class Mover extends pulumi.ComponentResource {
                 },
               }),
           freezeBudgetSeconds: data.freezeBudgetSeconds,
+          wayBack: data.wayBack,
+          wayBackPatienceSeconds: data.wayBackPatienceSeconds,
           endLongTransactions: data.endLongTransactions,
         }),
       );

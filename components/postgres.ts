@@ -2,6 +2,7 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { Image } from "../provisioning/image.ts";
+import { waitingFile } from "../provisioning/pgbouncer/writer.ts";
 import { renderPostgres } from "../provisioning/postgres/render.ts";
 import { openForward } from "../provisioning/ssh/forward.ts";
 import { HostService } from "./host-service.ts";
@@ -32,6 +33,8 @@ export interface PostgresArgs {
   statementTimeoutSeconds: number;
   /** Longest a transaction of the application may do nothing; 0 for ever. Connections made from then on heed a change. */
   idleInTransactionSeconds: number;
+  /** Whether a mover may say whom its commits wait for. A change reloads PostgreSQL. */
+  moved: boolean;
   /** Loopback port of this machine that leads to the server's PostgreSQL. */
   forwardPort: number;
 }
@@ -75,6 +78,7 @@ export class Postgres extends pulumi.ComponentResource {
           adminUser: ADMIN,
           adminPassword: password,
           preload: args.extensions.filter((extension) => PRELOADED.includes(extension)),
+          ...(args.moved ? { include: waitingFile } : {}),
           ...(args.restartNow ? {} : { restartWindow: args.restartWindow }),
         }),
       );

@@ -153,7 +153,15 @@ export class SingleVps extends pulumi.ComponentResource {
     const afterGround = { parent: this, dependsOn: [...ground, release] };
     const postgres = new Postgres(
       `${name}-postgres`,
-      { server, image, memoryMiB: size.postgresMiB, cores: size.cores, diskGiB: size.diskGiB, ...settings.postgres },
+      {
+        server,
+        image,
+        memoryMiB: size.postgresMiB,
+        cores: size.cores,
+        diskGiB: size.diskGiB,
+        moved: settings.data.move === "replication",
+        ...settings.postgres,
+      },
       afterGround,
     );
     const redis = new Redis(

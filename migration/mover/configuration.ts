@@ -7,6 +7,7 @@ import type { Move } from "../postgres/move.ts";
 import { NativePath } from "../postgres/native.ts";
 import type { Path } from "../postgres/path.ts";
 import { PgBouncer } from "../postgres/pooler.ts";
+import { SynchronousWay } from "../postgres/synchronous.ts";
 import type { Side } from "../side.ts";
 import { KeptApplier } from "./kept-applier.ts";
 import { type Keys, type KeysFile, readKeys } from "./keys/configuration.ts";
@@ -20,6 +21,9 @@ interface File {
   poolPort: number;
   folder: string;
   freezeBudgetSeconds: number;
+  wayBack: "asynchronous" | "synchronous";
+  wayBackPatienceSeconds: number;
+  waitingFile: string;
   endLongTransactions: boolean;
   keys?: KeysFile;
 }
@@ -33,6 +37,10 @@ export interface Configuration {
   role: string;
   folder: string;
   freezeBudgetMs: number;
+  /** What says whom green's commits wait for; with `wayBack` synchronous it is the move's. */
+  waiting: SynchronousWay;
+  /** Longest one of them waits. */
+  patienceMs: number;
   endLongTransactions: boolean;
   /** Where keys of Redis move, too. */
   keys?: Keys;
@@ -56,13 +64,17 @@ export function readConfiguration(path: string): Configuration {
   const pushed = { blue: pushedBy(mailbox, "blue"), green: pushedBy(mailbox, "green") };
   const native = new NativePath("blue", access.blue);
   const paths = { blue: new ChosenPath(() => (mailbox.pushes ? pushed.blue : native)), green: pushed.green };
+  const waiting = new SynchronousWay("green", file.waitingFile);
+  const synchronous = file.wayBack === "synchronous" ? waiting : undefined;
   return {
     access,
-    move: { access, paths, pooler },
+    move: { access, paths, pooler, synchronous },
     mailbox,
     role: file.green.role,
     folder: file.folder,
     freezeBudgetMs: file.freezeBudgetSeconds * 1000,
+    waiting,
+    patienceMs: file.wayBackPatienceSeconds * 1000,
     endLongTransactions: file.endLongTransactions,
     ...(file.keys === undefined ? {} : { keys: readKeys(file.keys, file.folder, file.freezeBudgetSeconds * 1000) }),
   };

@@ -3,6 +3,7 @@ import { streamFrom } from "../postgres/applier/path.ts";
 import { type ApplierStatus, runApplier } from "../postgres/applier/service.ts";
 import { Database } from "../postgres/database.ts";
 import { SplitBrain } from "../postgres/recover.ts";
+import { endWaiting, watchSynchrony } from "../postgres/synchrony-watch.ts";
 import { watchFlips } from "../postgres/watchdog.ts";
 import type { Side } from "../side.ts";
 import type { Configuration } from "./configuration.ts";
@@ -13,14 +14,20 @@ const POLL_MS = 20;
 const EVERY_MS = 1_000;
 const RESTING = { applier: "resting", rows: 0, lag: { bytes: 0, seconds: 0, rows: 0 } } as const;
 
+/** States of an applier that gets on. */
+const WELL: Note["applier"][] = ["applying", "current"];
+
 type Say = (event: Record<string, unknown>) => void;
 
-/** The service: carries one side's changes to the other when it is asked to, watches over flips while there is one, and follows the keys. */
+/**
+ * The service: carries one side's changes to the other when it is asked to, watches over flips while there is one and over writes that wait, and
+ * follows the keys.
+ */
 export async function keep(configuration: Configuration, stop: AbortSignal, say: Say): Promise<void> {
   const keeper = new Keeper(configuration, say);
   const { keys } = configuration;
   const following = keys === undefined ? [] : [new KeysKeeper(keys, say).run(stop)];
-  await Promise.all([keeper.carry(stop), keeper.watch(stop), ...following]);
+  await Promise.all([keeper.carry(stop), keeper.watch(stop), keeper.watchWaiting(stop), ...following]);
 }
 
 class Keeper {
@@ -63,15 +70,30 @@ class Keeper {
     }
   }
 
+  /** So that no write on green waits for ever, or where it shall not wait at all. */
+  async watchWaiting(stop: AbortSignal): Promise<void> {
+    const { move, waiting, access, patienceMs } = this.#configuration;
+    const onError = this.#sayOnce("way back");
+    if (move.synchronous === undefined) return await endWaiting(waiting, access.green, { signal: stop, onError });
+    await watchSynchrony(waiting, access.green, {
+      signal: stop,
+      patienceMs,
+      onError,
+      tell: (synchrony) => this.#say({ event: "way back", ...(synchrony ?? { state: "resting" }) }),
+    });
+  }
+
   #begin(from: Side): void {
-    const { access } = this.#configuration;
+    const { access, move } = this.#configuration;
     const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
-    const stream = streamFrom(from, at);
+    const stream = streamFrom(from, at, move.synchronous?.from === from);
     const stop = new AbortController();
     const tell = ({ state, lag, rows, why }: ApplierStatus) => {
-      const { why: _before, ...note } = this.#note;
-      this.#note = { ...note, ...(why === undefined ? {} : { why }) };
-      this.#tell({ applier: state, lag, rows });
+      const { why: before, ...note } = this.#note;
+      const wellBefore = WELL.includes(note.applier) && before === undefined;
+      this.#note = { ...note, applier: state, lag, rows, ...(why === undefined ? {} : { why }) };
+      // It goes from one to the other with every write on green, and a note is written to disk: once a second is enough.
+      if (!(wellBefore && WELL.includes(state))) this.#tell({});
     };
     const ended = runApplier(stream, stop.signal, tell).catch((error: unknown) => {
       const why = messageOf(error);
@@ -93,7 +115,7 @@ class Keeper {
   /** Ends by itself only where nobody but a person can say what is right; then there is nothing more to watch over. */
   async #watchFlips(signal: AbortSignal): Promise<void> {
     const { move, mailbox } = this.#configuration;
-    let last = "";
+    const sayOnce = this.#sayOnce("watchdog");
     await watchFlips(move, {
       signal,
       who: "the watchdog on green's server",
@@ -103,14 +125,22 @@ class Keeper {
         mailbox.watch = false;
       },
       onError: (error) => {
-        if (error.message !== last) this.#say({ event: "watchdog", why: error.message });
-        last = error.message;
+        sayOnce(error);
         if (error instanceof SplitBrain) {
           this.#tell({ recovered: error.message });
           mailbox.watch = false;
         }
       },
     });
+  }
+
+  /** What is tried over and over says the same over and over. */
+  #sayOnce(event: string): (error: Error) => void {
+    let last = "";
+    return ({ message }) => {
+      if (message !== last) this.#say({ event, why: message });
+      last = message;
+    };
   }
 
   #tell(change: Partial<Note>): void {

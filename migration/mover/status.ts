@@ -24,10 +24,25 @@ export interface DataStatus {
   slot: { status: string; safeBytes: number | null } | null;
   /** Of one question from green's server to blue's database. */
   roundTripMs: number;
+  wayBack: WayBack;
   flips: { to: Side; at: string; outcome: string; freezeMs: number }[];
   proof: Proof | null;
   /** Of the keys of Redis, where they move. */
   keys?: KeysStatus;
+  why?: string;
+}
+
+/** What a write is worth that green has answered. */
+export interface WayBack {
+  /** What is asked for: `bascule:data.wayBack`. */
+  set: "asynchronous" | "synchronous";
+  /**
+   * `resting`: green does not take the writes. `asynchronous`: green has it. `synchronous`: blue has it, too. `degraded`: it should, and
+   * blue may not have it; `why` says more.
+   */
+  state: "resting" | "asynchronous" | "synchronous" | "degraded";
+  /** Since when, by green's clock; null where nothing is waited for. */
+  since: string | null;
   why?: string;
 }
 
@@ -39,7 +54,13 @@ export async function dataStatus(configuration: Configuration): Promise<DataStat
   try {
     const roundTripMs = await roundTrip(at.blue);
     const begun = await at.green.one(COPIED);
-    const nothing = { lag: null, slot: null, flips: [], fences: { blue: "open", green: "open" } as const };
+    const nothing = {
+      wayBack: wayBackOf(configuration, "blue"),
+      lag: null,
+      slot: null,
+      flips: [],
+      fences: { blue: "open", green: "open" } as const,
+    };
     const common = {
       pool: pointedWriter(folder),
       roundTripMs,
@@ -55,9 +76,10 @@ export async function dataStatus(configuration: Configuration): Promise<DataStat
 }
 
 async function ofMove(
-  { move, mailbox }: Configuration,
+  configuration: Configuration,
   at: Sessions,
 ): Promise<Omit<DataStatus, "pool" | "roundTripMs" | "proof" | "keys">> {
+  const { move, mailbox } = configuration;
   const { writer } = await lastSwitch(at);
   const flip = (await openFlip(at.blue)) ?? (await openFlip(at.green));
   const [copy] = await at.green.query(`SELECT (ended IS NOT NULL)::text AS ended FROM ${SCHEMA}.copy`);
@@ -70,9 +92,21 @@ async function ofMove(
     writer,
     fences: { blue: await readFence(at.blue), green: await readFence(at.green) },
     ...(await slotOf(at[writer], mailbox.wish.carry ? (mailbox.note?.lag.seconds ?? 0) : await behind(at))),
+    wayBack: wayBackOf(configuration, writer),
     flips: (await at.green.query(FLIPS)).map(asFlip),
     ...(why === "" ? {} : { why }),
   };
+}
+
+function wayBackOf({ move, waiting }: Configuration, writer: Side): WayBack {
+  const set = move.synchronous === undefined ? "asynchronous" : "synchronous";
+  if (writer === "blue") return { set, state: "resting", since: null };
+  if (set === "asynchronous") return { set, state: set, since: null };
+  const { synchrony } = waiting;
+  // Before the service has looked for the first time, and while it is being made certain, nothing is promised.
+  if (synchrony === undefined) return { set, state: "degraded", since: null, why: "the mover has not begun it yet" };
+  const { state, since, why } = synchrony;
+  return { set, state: state === "beginning" ? "degraded" : state, since, ...(why === undefined ? {} : { why }) };
 }
 
 async function roundTrip(database: Database): Promise<number> {

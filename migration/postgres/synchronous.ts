@@ -149,8 +149,8 @@ export class SynchronousWay {
 
   async #reload(database: Database, names: string): Promise<void> {
     await database.query("SELECT pg_reload_conf()");
-    for (const deadline = Date.now() + RELOAD_MS; (await this.#names(database)) !== names; await pause(POLL_MS))
-      if (Date.now() > deadline)
+    for (const deadline = performance.now() + RELOAD_MS; (await this.#names(database)) !== names; await pause(POLL_MS))
+      if (performance.now() > deadline)
         throw new Error(
           `${this.from}'s PostgreSQL does not read ${this.#file}: is it included, and ${NAMES} set nowhere else?`,
         );
@@ -201,7 +201,7 @@ async function waitingCommit(session: Database, observer: Database): Promise<Com
   const { pid } = await session.one("SELECT pg_backend_pid() AS pid");
   const waits = "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'SyncRep'";
   let commit = commitIn(session);
-  for (const deadline = Date.now() + RELOAD_MS; Date.now() < deadline; await pause(POLL_MS)) {
+  for (const deadline = performance.now() + RELOAD_MS; performance.now() < deadline; await pause(POLL_MS)) {
     if (commit.failure !== undefined) throw commit.failure;
     if (commit.over) commit = commitIn(session);
     if ((await observer.query(waits, [pid ?? null])).length > 0) return commit;
@@ -214,9 +214,9 @@ async function waitingCommit(session: Database, observer: Database): Promise<Com
  * something is written that is answered, by a session whose own commits do not wait.
  */
 async function letGo(commit: Commit, observer: Database): Promise<void> {
-  const deadline = Date.now() + CATCH_UP_MS;
+  const deadline = performance.now() + CATCH_UP_MS;
   for (let round = 0; !commit.over; round += 1) {
-    if (Date.now() > deadline)
+    if (performance.now() > deadline)
       throw new Error(`what was written did not reach the other side within ${CATCH_UP_MS} ms`);
     if (commit.failure !== undefined) throw commit.failure;
     if (round % NUDGE === 0) await observer.query(MEANINGLESS);

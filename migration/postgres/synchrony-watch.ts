@@ -97,9 +97,9 @@ class Watch {
   readonly #options: SynchronyWatchOptions;
   #told: string | undefined;
   /** What was written at a moment that nothing has confirmed yet. */
-  #mark = { lsn: 0n, at: Date.now() };
+  #mark = { lsn: 0n, at: performance.now() };
   #steadySince: number | undefined;
-  #triedAt = 0;
+  #triedAt = Number.NEGATIVE_INFINITY;
 
   constructor(way: SynchronousWay, database: Database, options: SynchronyWatchOptions) {
     this.#way = way;
@@ -135,8 +135,8 @@ class Watch {
 
   /** @returns for how long something has not been confirmed; `settled` begins anew */
   #lateness({ written, confirmed }: Sight, settled: boolean): number {
-    if (settled || (confirmed ?? 0n) >= this.#mark.lsn) this.#mark = { lsn: written, at: Date.now() };
-    return Date.now() - this.#mark.at;
+    if (settled || (confirmed ?? 0n) >= this.#mark.lsn) this.#mark = { lsn: written, at: performance.now() };
+    return performance.now() - this.#mark.at;
   }
 
   /** Whoever waits now has waited for no longer than the mark, which was set when nobody did or when all before was confirmed. */
@@ -156,11 +156,11 @@ class Watch {
       this.#steadySince = undefined;
       return;
     }
-    this.#steadySince ??= Date.now();
-    if (Date.now() - this.#steadySince < STEADY_MS || Date.now() - this.#triedAt < RETRY_MS) return;
+    this.#steadySince ??= performance.now();
+    if (performance.now() - this.#steadySince < STEADY_MS || performance.now() - this.#triedAt < RETRY_MS) return;
     // A closed side takes no writes, and a flip sees to it itself.
     if ((await readFence(this.#database)) !== "open") return;
-    this.#triedAt = Date.now();
+    this.#triedAt = performance.now();
     await this.#change("degraded", () => this.#way.raise(this.#database));
     this.#steadySince = undefined;
   }

@@ -3,7 +3,7 @@ import type { AppSpec } from "../app/spec.ts";
 import type { Bundle } from "../bundle.ts";
 import type { Image } from "../image.ts";
 import { packagesFor } from "../packages.ts";
-import { moverFolder, type PooledMove } from "../pgbouncer/writer.ts";
+import { moverFolder, type PooledMove, waitingFile } from "../pgbouncer/writer.ts";
 import { reachable, sandbox } from "../sandbox.ts";
 import { SpecCheck } from "../spec.ts";
 import { ini, template } from "../text.ts";
@@ -23,6 +23,10 @@ export interface MoverSpec {
   keys?: MovedKeys;
   /** Longest writes may be held by one flip before everything is put back. */
   freezeBudgetSeconds: number;
+  /** Whether this host's commits wait until blue has them, while it takes the writes. */
+  wayBack: "asynchronous" | "synchronous";
+  /** Longest a commit waits for that, before nobody is waited for. */
+  wayBackPatienceSeconds: number;
   /** Ends transactions a flip would wait for, rather than refusing to begin. */
   endLongTransactions: boolean;
 }
@@ -62,6 +66,9 @@ export function renderMover(spec: MoverSpec): Bundle {
             poolPort: spec.poolPort,
             folder: moverFolder,
             freezeBudgetSeconds: spec.freezeBudgetSeconds,
+            wayBack: spec.wayBack,
+            wayBackPatienceSeconds: spec.wayBackPatienceSeconds,
+            waitingFile,
             endLongTransactions: spec.endLongTransactions,
             ...(keys ? { keys: moverKeys(keys) } : {}),
           },
@@ -116,13 +123,15 @@ function unit({ move, keys }: MoverSpec): string {
   });
 }
 
-function refuseBadSpec({ database, poolPort, move, keys, node, freezeBudgetSeconds }: MoverSpec): void {
+function refuseBadSpec(spec: MoverSpec): void {
+  const { database, poolPort, move, keys, node, freezeBudgetSeconds, wayBackPatienceSeconds } = spec;
   const check = new SpecCheck("mover")
     .identifier("database", database)
     .identifier("move.role", move.role)
     .port("poolPort", poolPort)
     .matches("node.version", node.version, /^\d+\.\d+\.\d+$/, "a whole version such as 24.21.0")
-    .integer("freezeBudgetSeconds", freezeBudgetSeconds, 2, 25);
+    .integer("freezeBudgetSeconds", freezeBudgetSeconds, 2, 25)
+    .integer("wayBackPatienceSeconds", wayBackPatienceSeconds, 1, 120);
   for (const problem of blueUrlProblems(move.blueUrl))
     check.that(false, "blueDatabaseUrl", "(not shown)", `one with ${problem}`);
   if (keys !== undefined)

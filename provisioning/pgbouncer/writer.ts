@@ -14,6 +14,9 @@ export interface PooledMove {
 /** What the mover keeps between its runs; it belongs to postgres. */
 export const moverFolder = "/var/lib/bascule-mover";
 
+/** What PostgreSQL reads among its settings: whom its commits wait for. The mover writes it; no bundle does. */
+export const waitingFile = `${moverFolder}/waiting.conf`;
+
 /** Leads to the file of the side that takes the writes. The mover turns it; no bundle does. */
 export const writerLink = `${moverFolder}/writer.ini`;
 

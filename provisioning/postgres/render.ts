@@ -21,6 +21,8 @@ export interface PostgresSpec extends TuningInput {
   allow?: { database: string; user: string; cidr: string }[];
   /** When changes that take a restart are made live, `HH:MM-HH:MM` in UTC. @default at once */
   restartWindow?: string;
+  /** A file whose settings hold as well where it is there; whoever owns it writes it, and it is no drift. Absolute. */
+  include?: string;
 }
 
 /** The role PgBouncer asks for passwords as; it has none itself, the operating system's user postgres may log in as it. */
@@ -45,7 +47,7 @@ export function renderPostgres(spec: PostgresSpec): Bundle {
     packages: packagesFor(spec.image, ["postgres"]),
     files: [
       owned(restart, `${keyValues(settings.restart, " = ")}include_dir = 'conf.d'\n`, "0644"),
-      owned(reload, keyValues(settings.reload, " = "), "0644"),
+      owned(reload, `${keyValues(settings.reload, " = ")}${included(spec)}`, "0644"),
       owned(`${folder}/pg_hba.conf`, hostBasedAccess(spec), "0640"),
       // PgBouncer runs as postgres.
       owned(`${folder}/pg_ident.conf`, `pgbouncer postgres ${poolAuthRole}\n`, "0640"),
@@ -106,6 +108,10 @@ function script(source: string, name: string): BundleFile {
   return { path: `${scripts}/${name}`, content: template(new URL(source, import.meta.url)), mode: "0755" };
 }
 
+function included({ include }: PostgresSpec): string {
+  return include === undefined ? "" : `include_if_exists = '${include}'\n`;
+}
+
 function refuseBadSpec(spec: PostgresSpec): void {
   const check = new SpecCheck("postgres")
     .integer("memoryMiB", spec.memoryMiB, 256, 4_194_304)
@@ -126,6 +132,7 @@ function refuseBadSpec(spec: PostgresSpec): void {
       /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/,
       "two times of the day in UTC, such as 02:00-04:00",
     );
+  if (spec.include !== undefined) check.matches("include", spec.include, /^(\/[\w.-]+)+$/, "an absolute path");
   for (const library of spec.preload) check.identifier("preload", library);
   for (const address of spec.listenAddresses ?? []) {
     check.matches("listenAddresses", address, /^(localhost|[0-9a-f:.]+)$/, "localhost or addresses of this server");

@@ -16,6 +16,21 @@ export const data = z.strictObject({
     example: "15",
     change: "the mover's service restarts; no client notices",
   }),
+  wayBack: setting(z.enum(["asynchronous", "synchronous"]).default("asynchronous"), {
+    means:
+      "what green answers while it takes the writes: asynchronous answers once green has a write on disk, and what blue has not got yet is lost with green; synchronous answers once blue has it on disk, too, so that nothing is lost with green",
+    allowed: "asynchronous or synchronous; synchronous needs bascule:data.move replication",
+    example: "synchronous",
+    change:
+      "the mover's service restarts. Made synchronous, every write on green takes several round trips to blue longer, from a few seconds later on if green takes the writes already",
+  }),
+  wayBackPatienceSeconds: setting(wholeNumber(1, 120).default(10), {
+    means:
+      "longest a write on green waits for blue with bascule:data.wayBack synchronous, in seconds; then nobody is waited for until blue has caught up, and bascule data status says so",
+    allowed: "a whole number from 1 to 120",
+    example: "10",
+    change: "the mover's service restarts; with bascule:data.wayBack synchronous, blue is not waited for meanwhile",
+  }),
   endLongTransactions: setting(z.boolean().default(false), {
     means: "whether a flip ends transactions it would have to wait for; left out, it names them and refuses",
     allowed: "true or false",

@@ -104,6 +104,17 @@ const keysMoveWithRows: Rule = ({ redis, data }) => {
   ];
 };
 
+/** A copy carries nothing back, so there is nobody to wait for. */
+const waitingNeedsReplication: Rule = ({ data }) => {
+  if (data?.wayBack !== "synchronous" || data.move === "replication") return [];
+  return [
+    problem(
+      "bascule:data.wayBack",
+      `got "synchronous" with bascule:data.move ${data.move}, which has no way back; allowed: only with bascule:data.move replication. Set it: ${setCommand("bascule:data.move", "replication")} or ${setCommand("bascule:data.wayBack", "asynchronous")}`,
+    ),
+  ];
+};
+
 /** Database, pool, cache and queue. */
 export const storeRules: readonly Rule[] = [
   versionShipsWithImage,
@@ -114,4 +125,5 @@ export const storeRules: readonly Rule[] = [
   queueMemoryNeedsQueue,
   migrationsWaitForTheMove,
   keysMoveWithRows,
+  waitingNeedsReplication,
 ];

@@ -8,6 +8,7 @@ import { type DataStatus, dataStatus } from "../../migration/mover/status.ts";
 import { pointWriter } from "../../migration/mover/writer-link.ts";
 import { flip } from "../../migration/postgres/flip.ts";
 import { inspect } from "../../migration/postgres/inspect/inspect.ts";
+import { SynchronousWay } from "../../migration/postgres/synchronous.ts";
 import { otherSide } from "../../migration/side.ts";
 import { clockMissing, HOUR_MS } from "./support/clock.ts";
 import { startOperator } from "./support/processes.ts";
@@ -43,8 +44,15 @@ describe("a move between servers whose clocks are two hours apart", function () 
     try {
       pointWriter(folder, await pair.writer());
       const { move } = pair;
-      const common = { role: "postgres", folder, freezeBudgetMs: 15_000, endLongTransactions: false };
-      return await dataStatus({ access: move.access, move, mailbox: new Mailbox(folder), ...common });
+      const waiting = new SynchronousWay("green", join(folder, "waiting.conf"));
+      const common = {
+        role: "postgres",
+        folder,
+        freezeBudgetMs: 15_000,
+        endLongTransactions: false,
+        patienceMs: 1_000,
+      };
+      return await dataStatus({ access: move.access, move, mailbox: new Mailbox(folder), waiting, ...common });
     } finally {
       rmSync(folder, { recursive: true });
     }

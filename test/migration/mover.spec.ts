@@ -11,6 +11,7 @@ import { proofOf, readProof, writeProof } from "../../migration/mover/proof.ts";
 import { pointedWriter, pointWriter } from "../../migration/mover/writer-link.ts";
 import { NativePath } from "../../migration/postgres/native.ts";
 import { noPooler } from "../../migration/postgres/pooler.ts";
+import { SynchronousWay } from "../../migration/postgres/synchronous.ts";
 
 /** Nobody listens on port 1: both databases are out of reach. */
 const nowhere = { host: "127.0.0.1", port: 1, database: "x", user: "x", password: "x" };
@@ -37,6 +38,8 @@ describe("the mover's service and those who ask it", function () {
       role: "x",
       folder,
       freezeBudgetMs: 15_000,
+      waiting: new SynchronousWay("green", join(folder, "waiting.conf")),
+      patienceMs: 1_000,
       endLongTransactions: false,
     };
     ended = keep(configuration, stop.signal, () => {});

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { flip } from "../../migration/postgres/flip.ts";
 import { watchSynchrony } from "../../migration/postgres/synchrony-watch.ts";
 import type { Major } from "./support/cluster.ts";
-import type { Ground } from "./support/faults.ts";
+import type { Ground } from "./support/fault.ts";
 import { onGround } from "./support/ground.ts";
 import { AT_ONCE, loseGreen } from "./support/loss.ts";
 

@@ -11,17 +11,18 @@ import { exposure } from "./stores/world.ts";
 const FORWARD = 26_000 + Number(process.env.BASCULE_TEST_SLOT ?? 13) * 10;
 
 for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
-  // On one of them the keys of Redis move, too.
+  // On one of them the keys of Redis move, too, and writes on green wait for blue.
   const keys = image === "debian-13";
+  const wayBack = keys ? "synchronous" : "asynchronous";
 
-  describe(`moving data by replication onto ${image}${keys ? ", keys with it" : ""}`, function () {
+  describe(`moving data by replication onto ${image}${keys ? ", keys with it, writes waiting for the way back" : ""}`, function () {
     this.timeout(240_000);
     let pair: MoverPair;
     let load: Load;
     let keyLoad: Writers | undefined;
 
     before(async () => {
-      pair = await startMoverPair(image, FORWARD + index, keys);
+      pair = await startMoverPair(image, FORWARD + index, { keys, wayBack });
     });
     after(async () => {
       await load?.stop();
@@ -143,13 +144,33 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
         await moveTo(to);
         assert.equal(await lost(to === "blue" ? pair.onBlue : pair.onGreen), 0);
       }
-      const { flips, writer } = (await status()) as { flips: { outcome: string }[]; writer: string };
+      const { flips, writer, wayBack: worth } = await status();
       assert.equal(writer, "green");
+      const { set, state } = worth as { set: string; state: string };
+      assert.deepEqual([set, state], [wayBack, wayBack]);
       assert.deepEqual(
-        flips.map(({ outcome }) => outcome),
+        (flips as { outcome: string }[]).map(({ outcome }) => outcome),
         ["finished", "finished", "finished"],
       );
     });
+
+    if (wayBack === "synchronous")
+      it("goes on with blue gone after the time that was set, says so, and waits for it again; no drift", async () => {
+        const names = "bascule_green_to_blue";
+        assert.equal(await pair.onGreen("SHOW synchronous_standby_names"), names);
+        await pair.blue.asRoot("systemctl stop postgresql@15-main.service");
+        const before = load.acked.length;
+        for (const deadline = Date.now() + 20_000; load.acked.length < before + 50; await pause(100))
+          assert.ok(Date.now() < deadline, "writes go on");
+        assert.match(await pair.green.asRoot("journalctl -u bascule-mover.service"), /"state":"degraded"/);
+        await pair.blue.asRoot("systemctl start postgresql@15-main.service");
+        for (const deadline = Date.now() + 20_000; ; await pause(200)) {
+          if ((await pair.onGreen("SHOW synchronous_standby_names")) === names) break;
+          assert.ok(Date.now() < deadline, "writes wait again");
+        }
+        assert.equal((await pair.green.hostctl("check")).code, 0);
+        assert.equal(await lost(pair.onBlue), 0);
+      });
 
     it("carries on after its service was killed while green takes the writes", async () => {
       await pair.green.asRoot("systemctl kill -s KILL bascule-mover.service");

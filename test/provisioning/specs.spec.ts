@@ -78,6 +78,11 @@ const refused: [what: string, render: () => unknown, message: string][] = [
     "postgres: memoryMiB is 100; allowed: a whole number from 256 to 4194304",
   ],
   [
+    "a file among PostgreSQL's settings that ends the line it stands in",
+    () => renderPostgres({ ...postgres, include: "/etc/x'" }),
+    'postgres: include is "/etc/x\'"; allowed: an absolute path',
+  ],
+  [
     "the maintenance role as administrator",
     () => renderPostgres({ ...postgres, adminUser: "postgres" }),
     'postgres: adminUser is "postgres"; allowed: any other name: postgres belongs to local maintenance',

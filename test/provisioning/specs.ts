@@ -13,6 +13,7 @@ import { type MoverSpec, renderMover } from "../../provisioning/mover/render.ts"
 import { type NginxSpec, renderNginx } from "../../provisioning/nginx/render.ts";
 import { packagesFor } from "../../provisioning/packages.ts";
 import { type PgBouncerSpec, renderPgBouncer } from "../../provisioning/pgbouncer/render.ts";
+import { waitingFile } from "../../provisioning/pgbouncer/writer.ts";
 import { type PostgresSpec, renderPostgres } from "../../provisioning/postgres/render.ts";
 import { type RedisSpec, renderRedis } from "../../provisioning/redis/render.ts";
 import { hostKeyFromSeed } from "../../provisioning/ssh/host-key.ts";
@@ -120,6 +121,8 @@ export const mover: MoverSpec = {
   poolPort: 6432,
   move,
   freezeBudgetSeconds: 15,
+  wayBack: "asynchronous",
+  wayBackPatienceSeconds: 10,
   endLongTransactions: false,
 };
 
@@ -198,6 +201,7 @@ export function bundles(): Record<string, Bundle> {
       ...postgres,
       image: "debian-12",
       listenAddresses: ["localhost", "10.20.1.2"],
+      include: waitingFile,
       allow: [{ database: "shop", user: "shop", cidr: "10.20.1.0/24" }],
     }),
     redis: renderRedis(redis),

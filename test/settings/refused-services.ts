@@ -197,6 +197,13 @@ export const refusedOfServices: Refused[] = [
     ],
   ],
   [
+    "a wait for a way back that there is not",
+    changed("bascule:data", { wayBack: "synchronous" }),
+    [
+      "bascule:data.wayBack: got \"synchronous\" with bascule:data.move copy, which has no way back; allowed: only with bascule:data.move replication. Set it: pulumi config set --path 'bascule:data.move' replication or pulumi config set --path 'bascule:data.wayBack' asynchronous",
+    ],
+  ],
+  [
     "migrations of green alone while data moves by replication",
     { ...changed("bascule:data", { move: "replication" }), "bascule:blueDatabaseUrl": "[secret]" },
     [

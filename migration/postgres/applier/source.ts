@@ -8,6 +8,8 @@ export interface ChangeSource {
   readonly confirmed: bigint;
   /** Up to where the source's log is safe on its disk: nothing beyond may be applied elsewhere, as a power cut could take it back. */
   flushed(): Promise<bigint>;
+  /** Milliseconds since 1970 by the source's clock, which its commits are dated by; that of this machine may say something else. */
+  readonly now: number;
   /** Whether the source may have written anything that is not applied. @param flushed as just read */
   behind(flushed: bigint): boolean;
   /** Waits so long, and not beyond the stop; ends earlier where it is known that something has come. */

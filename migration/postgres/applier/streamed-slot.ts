@@ -38,6 +38,8 @@ export class StreamedSlot implements ChangeSource {
   #flushed: bigint;
   /** Where the source was when it last said that it had nothing more to send. */
   #reached = 0n;
+  /** What time it was there when it last sent something, and when that came, in milliseconds. */
+  #clock = { there: Date.now(), heard: performance.now() };
   /** Of the last transaction that came whole, and whether one has come in part. */
   #lastEnd = 0n;
   #inside = false;
@@ -100,6 +102,10 @@ export class StreamedSlot implements ChangeSource {
     }
   }
 
+  get now(): number {
+    return this.#clock.there + performance.now() - this.#clock.heard;
+  }
+
   get confirmed(): bigint {
     return this.#confirmed;
   }
@@ -158,12 +164,14 @@ export class StreamedSlot implements ChangeSource {
   #take(chunk: Buffer): void {
     const kind = String.fromCharCode(chunk.readUInt8(0));
     if (kind === "k") {
+      this.#tellTime(chunk.readBigInt64BE(9));
       const end = chunk.readBigUInt64BE(1);
       if (!this.#inside && end > this.#reached) this.#reached = end;
       if (end > this.#flushed) this.#flushed = end;
       this.#confirm();
     }
     if (kind !== "w") return;
+    this.#tellTime(chunk.readBigInt64BE(17));
     const message = this.#reader.read(chunk.subarray(CHANGE_HEADER));
     if (message === undefined) return;
     this.#waiting.push(message);
@@ -175,6 +183,10 @@ export class StreamedSlot implements ChangeSource {
     this.#held += chunk.length;
     if (this.#held > HELD_BYTES) this.#client.connection.stream.pause();
     this.#wake();
+  }
+
+  #tellTime(microseconds: bigint): void {
+    this.#clock = { there: Number((microseconds + EPOCH) / 1000n), heard: performance.now() };
   }
 
   /** With nothing under way, all the source has sent is on the target, also what is of no concern here. */

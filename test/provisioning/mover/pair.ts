@@ -4,9 +4,10 @@ import type { Access } from "../../../migration/redis/server.ts";
 import { renderBase } from "../../../provisioning/base/render.ts";
 import type { Image } from "../../../provisioning/image.ts";
 import { relayPort } from "../../../provisioning/mover/relay.ts";
-import { renderMover } from "../../../provisioning/mover/render.ts";
+import { type MoverSpec, renderMover } from "../../../provisioning/mover/render.ts";
 import { packagesFor } from "../../../provisioning/packages.ts";
 import { renderPgBouncer } from "../../../provisioning/pgbouncer/render.ts";
+import { waitingFile } from "../../../provisioning/pgbouncer/writer.ts";
 import { renderPostgres } from "../../../provisioning/postgres/render.ts";
 import { relayedUser, renderRedis } from "../../../provisioning/redis/render.ts";
 import { openForward } from "../../../provisioning/ssh/forward.ts";
@@ -37,11 +38,11 @@ export interface MoverPair {
   remove(): Promise<void>;
 }
 
-/** @param keys whether there are keys of Redis on blue, which move with the rows */
+/** @param options whether there are keys of Redis on blue, which move with the rows, and whether writes on green wait for blue */
 export async function startMoverPair(
   image: "debian-12" | "debian-13",
   forwardPort: number,
-  keys: boolean,
+  { keys, wayBack }: { keys: boolean; wayBack: MoverSpec["wayBack"] },
 ): Promise<MoverPair> {
   const [green, blue] = await Promise.all([startServer({ image }), startServer({ image: "debian-12", id: 2 })]);
   const remove = async () => {
@@ -50,7 +51,7 @@ export async function startMoverPair(
   try {
     await Promise.all([prepareBlue(blue, green.address, keys), prepareGreen(green, image, keys)]);
     const node = await uploadNode(green);
-    const apply = applier(green, image, node, blue.address, keys);
+    const apply = applier(green, { ...mover, image, node, wayBack, wayBackPatienceSeconds: 2 }, blue.address, keys);
     await apply("changed");
     const forward = (localPort: number, remotePort: number) =>
       openForward({
@@ -126,18 +127,16 @@ async function prepareGreen(green: TestServer, image: Image, keys: boolean): Pro
   const world = { image, server: () => green };
   const packages = packagesFor(image, ["postgres", "pgbouncer", "app", ...(keys ? (["redis"] as const) : [])]);
   assertResult(await green.apply(renderBase({ ...base, image, packages })), 0);
-  assertResult(await green.apply(renderPostgres({ ...postgres, image, memoryMiB: 1024, preload: [] })), 0);
+  assertResult(
+    await green.apply(renderPostgres({ ...postgres, image, memoryMiB: 1024, preload: [], include: waitingFile })),
+    0,
+  );
   await sql(world, `CREATE ROLE shop LOGIN PASSWORD '${canary}'`);
   await sql(world, "CREATE DATABASE shop OWNER shop TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'");
 }
 
-function applier(
-  green: TestServer,
-  image: Image,
-  node: typeof mover.node,
-  blueAddress: string,
-  keys: boolean,
-): MoverPair["apply"] {
+function applier(green: TestServer, spec: MoverSpec, blueAddress: string, keys: boolean): MoverPair["apply"] {
+  const { image } = spec;
   const blueUrl = `postgresql://store:${encodeURIComponent(ODD)}@${blueAddress}:5432/store?sslmode=require`;
   const move = { blueUrl, role: "shop", password: canary };
   return async (expected) => {
@@ -151,7 +150,7 @@ function applier(
         expected,
       );
     const moved = keys ? { keys: movedKeys(blueAddress) } : {};
-    assertResult(await green.apply(renderMover({ ...mover, image, node, move, ...moved })), 0, expected);
+    assertResult(await green.apply(renderMover({ ...spec, move, ...moved })), 0, expected);
   };
 }
 
