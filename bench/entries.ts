@@ -18,6 +18,7 @@ import { rollback } from "./rollback.ts";
 import { endOnSignals, timed, withScene } from "./scene.ts";
 import { shop } from "./shop.ts";
 import { switches } from "./switches.ts";
+import { waiting } from "./waiting.ts";
 
 export const entries: Record<string, Entry> = {
   converge,
@@ -28,6 +29,7 @@ export const entries: Record<string, Entry> = {
   rollback,
   "data-rollback": dataRollback,
   switches,
+  waiting,
   copy,
   verify: verification,
   applier,
