@@ -2,8 +2,9 @@ import pg from "pg";
 import { Database } from "../migration/postgres/database.ts";
 import { flip } from "../migration/postgres/flip.ts";
 import type { SynchronousWay } from "../migration/postgres/synchronous.ts";
-import { onGround } from "../test/migration/support/ground.ts";
-import type { Pair } from "../test/migration/support/pair.ts";
+import type { Side } from "../migration/side.ts";
+import { type Network, startNetwork } from "../test/migration/support/network.ts";
+import { type Pair, startPair } from "../test/migration/support/pair.ts";
 import { type Entry, type FigureValue, rounded } from "./figures.ts";
 import type { Say } from "./scene.ts";
 
@@ -26,12 +27,17 @@ export const waiting: Entry = {
   },
 };
 
-/** From 17 to 15 by the push applier, as the product has it; both servers write to disk. */
-function measure(delayMs: number, say: Say): Promise<FigureValue> {
+/** From 17 to 15 by the push applier, as the product has it: beside green, and both servers write to disk. */
+async function measure(delayMs: number, say: Say): Promise<FigureValue> {
+  let network: Network | undefined;
+  const peer = async (side: Side, port: number) => {
+    if (side === "green") return port;
+    network = await startNetwork(port, delayMs);
+    return network.port;
+  };
   const settings = { fsync: "on" };
-  const options = { versions: [15, 17], pooled: false, pushed: true, delayMs, synchronous: true, settings } as const;
-  return onGround(options, async ({ pair }) => {
-    await Promise.all([pair.shoppers.stop(), pair.forgotten.stop()]);
+  const pair = await startPair(15, 17, { pooler: false, pushed: true, synchronous: true, settings, peer });
+  try {
     await flip(pair.move, { to: "green", who });
     const { synchronous } = pair.move;
     if (synchronous === undefined) throw new Error("nothing can wait");
@@ -42,10 +48,13 @@ function measure(delayMs: number, say: Say): Promise<FigureValue> {
       await turn(pair, synchronous, true);
       took.synchronous.push(...(await write(pair)));
     }
-    const [without, with_] = [quantiles(took.asynchronous), quantiles(took.synchronous)];
-    say(`a round trip of ${delayMs * 2} ms: ${without.median} ms without a wait, ${with_.median} ms with it`);
-    return { asynchronous: without, synchronous: with_, ratio: rounded(with_.median / without.median) };
-  });
+    const [alone, waited] = [quantiles(took.asynchronous), quantiles(took.synchronous)];
+    say(`a round trip of ${delayMs * 2} ms: ${alone.median} ms without a wait, ${waited.median} ms with it`);
+    return { asynchronous: alone, synchronous: waited, ratio: rounded(waited.median / alone.median) };
+  } finally {
+    await pair.remove();
+    await network?.remove();
+  }
 }
 
 async function turn({ move }: Pair, way: SynchronousWay, on: boolean): Promise<void> {
@@ -59,9 +68,9 @@ async function turn({ move }: Pair, way: SynchronousWay, on: boolean): Promise<v
   }
 }
 
-/** Past what stands between the operator and green: the delay is that between the two servers. */
-async function write({ clusters, move }: Pair): Promise<number[]> {
-  const client = new pg.Client({ ...move.access.green, port: clusters.green.port });
+/** Straight at green, one write after the other. */
+async function write({ move }: Pair): Promise<number[]> {
+  const client = new pg.Client({ ...move.access.green });
   await client.connect();
   const took: number[] = [];
   try {

@@ -157,8 +157,11 @@ export class Database {
   async transaction<T>(work: () => Promise<T>, begin = "BEGIN"): Promise<T> {
     this.#bound = await this.#connected();
     try {
-      await this.query(begin);
+      const begun = this.query(begin);
+      if (this.#options.pipeline) begun.catch(() => undefined);
+      else await begun;
       const result = await work();
+      await begun;
       await this.query("COMMIT");
       return result;
     } catch (error) {

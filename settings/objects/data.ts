@@ -22,7 +22,7 @@ export const data = z.strictObject({
     allowed: "asynchronous or synchronous; synchronous needs bascule:data.move replication",
     example: "synchronous",
     change:
-      "the mover's service restarts. Made synchronous, every write on green takes several round trips to blue longer, from a few seconds later on if green takes the writes already",
+      "the mover's service restarts. Made synchronous, every write on green takes two round trips to blue longer, from a few seconds later on if green takes the writes already",
   }),
   wayBackPatienceSeconds: setting(wholeNumber(1, 120).default(10), {
     means:

@@ -156,9 +156,25 @@ export class Applier {
     return worked;
   }
 
-  /** One transaction on the target: whole transactions of the source and never a part of one. @returns the last one's place */
+  /**
+   * One transaction on the target: whole transactions of the source and never a part of one. Nothing in it waits for an answer before
+   * the next question leaves, so that it costs two round trips: a commit of the source may be waiting for it.
+   * @returns the last one's place
+   */
   async #group(first: Message, messages: AsyncGenerator<Message, boolean>, done: bigint): Promise<bigint> {
-    if (!(await this.#progress.hold(done))) throw new Error("another applier is at work on this slot");
+    const held = this.#progress.hold(done);
+    const alone = held.catch(() => true);
+    try {
+      const last = await this.#apply(first, messages, done);
+      if (await held) return last;
+    } catch (error) {
+      // What it met may be what the other one has done.
+      if (await alone) throw error;
+    }
+    throw new Error("another applier is at work on this slot");
+  }
+
+  async #apply(first: Message, messages: AsyncGenerator<Message, boolean>, done: bigint): Promise<bigint> {
     const before = this.#batch.taken;
     let last = done;
     let transactions = 0;
@@ -177,8 +193,12 @@ export class Applier {
       const next: IteratorResult<Message, boolean> = await messages.next();
       message = next.done ? undefined : next.value;
     }
-    // On the way together: a commit of the source may be waiting for this one.
-    await Promise.all([this.#batch.flush(), this.#progress.write(last)]);
+    const flushed = this.#batch.flush();
+    const written = this.#progress.write(last);
+    // After a failure of the first, all the second one says is that there was one.
+    written.catch(() => undefined);
+    await flushed;
+    await written;
     this.#transactions = transactions;
     return last;
   }

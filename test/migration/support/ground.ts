@@ -15,8 +15,6 @@ export interface GroundOptions {
   delayMs: number;
   /** Whether green's commits wait for blue. @default false */
   synchronous?: boolean;
-  /** More settings of both servers. */
-  settings?: Record<string, string>;
 }
 
 const BUDGET_MS = 2_000;
