@@ -147,7 +147,7 @@ export async function subscriptionRefusal(at: Database, access: Access): Promise
     await session.query("BEGIN");
     await keepOutOfLog(session);
     await session.query(
-      `CREATE SUBSCRIPTION ${SCHEMA}_probe CONNECTION ${literal(connectionText(access))} PUBLICATION ${SCHEMA}_probe
+      `CREATE SUBSCRIPTION ${SCHEMA}_probe CONNECTION ${literal(connectionText(access, SCHEMA))} PUBLICATION ${SCHEMA}_probe
        WITH (create_slot = false, slot_name = ${SCHEMA}_probe, copy_data = false, enabled = false)`,
     );
     return undefined;
