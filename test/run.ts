@@ -50,9 +50,9 @@ try {
 /** Servers that are converged and databases that are moved share nothing: each file goes wherever somebody is free. */
 function divide(files: string[]): Record<"journey" | "localCloud" | "quick", Job> & { alone: Job[] } {
   const journey = files.filter((file) => file.startsWith("test/e2e"));
-  const alone = files.filter(
-    (file) => /^test\/provisioning\/.*\.real\./.test(file) || file.startsWith("test/migration"),
-  );
+  const onServers = files.filter((file) => /^test\/provisioning\/.*\.real\./.test(file));
+  // Those on databases take seconds each, so they come last: nobody is left alone with a long one then.
+  const alone = [...onServers, ...files.filter((file) => file.startsWith("test/migration"))];
   // These keep to one after the other: they share ports, images and the networks of one instance.
   const localCloud = files.filter((file) => file.startsWith("test/localcloud"));
   const quick = files.filter((file) => ![journey, alone, localCloud].some((others) => others.includes(file)));

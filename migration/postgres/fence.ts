@@ -85,19 +85,24 @@ export interface FenceOptions {
 
 /**
  * Closes a side in one transaction: its locks wait for every writer in flight, and keep new ones out until the triggers hold. When a
- * lock does not come in time nothing has changed. Writers that take tables in another order meet in a deadlock with it; then it gives
+ * lock does not come in time, twice, nothing has changed. Writers that take tables in another order meet in a deadlock with it; then it gives
  * way, and begins the next time with the table it waited for, so that it comes to take them in the writers' own order.
  */
 export async function fence(database: Database, tables: Table[], options: FenceOptions): Promise<void> {
   let order = tables.map(({ schema, name }) => qualified(schema, name)).sort();
+  let deadlocks = 0;
+  let timeouts = 0;
   for (let attempt = 1; ; attempt += 1) {
     const hurried = attempt <= HURRIED_ATTEMPTS;
     const patience = hurried ? HURRIED_MS : PATIENT_MS;
     try {
       return await switchTriggers(database, order, "ENABLE", { ...options, patience }, async () => undefined);
     } catch (error) {
-      // Before there was a deadlock it is a long transaction, which would not come to its end the next time either.
-      const again = errorCode(error) === DEADLOCK || (attempt > 1 && errorCode(error) === LOCK_TIMEOUT);
+      if (errorCode(error) === DEADLOCK) deadlocks += 1;
+      else if (errorCode(error) === LOCK_TIMEOUT) timeouts += 1;
+      else throw error;
+      // A writer that was held up itself is done by the second time; a long transaction would not come to its end by the third either.
+      const again = deadlocks > 0 || timeouts < 2;
       if (!again || attempt === ATTEMPTS) throw error;
       const first = await waitedFor(database, error);
       if (first !== undefined) order = [first, ...order.filter((name) => name !== first)];

@@ -40,6 +40,7 @@ async function main(): Promise<void> {
     }, 100);
     await app.close();
     clearInterval(sweep);
+    app.log.info("drained");
     await shop.database.close();
     shop.redis.disconnect();
     app.log.info("stopped");
