@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { repair } from "../../provisioning/host-state/state.ts";
 import { type CheckedService, parseCheck } from "../../provisioning/hostctl/answer.ts";
 import { type Login, runRemote } from "../../provisioning/ssh/client.ts";
@@ -66,8 +67,15 @@ async function tamperRound(victim: Victim, round: Tampering[]): Promise<Outcome[
   });
 }
 
+/** While sshd reads its settings anew, as after a repair of them, nobody listens for a moment. */
+const NOBODY_LISTENS_MS = 10_000;
+
 async function checked({ login }: Victim): Promise<CheckedService[]> {
-  return parseCheck((await runRemote(login, "sudo /usr/local/sbin/hostctl check --json", 120)).stdout);
+  for (const end = Date.now() + NOBODY_LISTENS_MS; ; await pause(200)) {
+    const { exitCode, stdout, stderr } = await runRemote(login, "sudo /usr/local/sbin/hostctl check --json", 120);
+    if (exitCode !== 255) return parseCheck(stdout);
+    if (Date.now() > end || !/refused/.test(stderr)) throw new Error(`the server does not answer: ${stderr.trim()}`);
+  }
 }
 
 /** As an `up` with refresh repairs it; what hostctl had to say where it did not. */

@@ -103,7 +103,8 @@ export function access(): Tampering[] {
     {
       name: "a fragment for sshd",
       service: "access",
-      script: `echo 'PermitRootLogin yes' > ${sshd}; systemctl reload ssh`,
+      // A reload is not waited for, and whoever looks next would find nobody who listens.
+      script: `echo 'PermitRootLogin yes' > ${sshd}; systemctl restart ssh`,
       seen: /^file \S+00-aaa\.conf foreign/,
     },
     {
