@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
+import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 
 /**
@@ -19,17 +20,22 @@ export function trafficGate(): pulumi.CustomResourceOptions {
 
 /** @throws Error where there is a gate: an update that moves traffic replaces nothing */
 async function refuse(socket: string): Promise<void> {
-  if (existsSync(socket)) throw new Error("traffic stays where it is: it would not be moved but made anew");
+  if (!isFree(socket)) throw new Error("traffic stays where it is: it would not be moved but made anew");
 }
 
 /** @throws Error, with which the update fails before it has changed anything, unless there is no gate or it answers "go" */
 async function pass(socket: string): Promise<void> {
   const answer = await ask(socket).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "go";
+    if (error.code === "ENOENT" && isFree(socket)) return "go";
     throw new Error(`traffic stays where it is: whoever moves the data is gone (${error.message})`);
   });
   if (answer !== "go")
     throw new Error(`traffic stays where it is: ${answer || "nobody said that the data has arrived"}`);
+}
+
+/** Whoever runs updates has a place for gates as long as it lives; without one it has ended, and nobody knows what it was about. */
+function isFree(socket: string): boolean {
+  return existsSync(dirname(socket)) && !existsSync(socket);
 }
 
 async function ask(socket: string): Promise<string> {

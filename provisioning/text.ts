@@ -41,3 +41,12 @@ export function environmentFile(values: Record<string, string>): string {
   const quoted = Object.entries(values).map(([key, value]) => [key, `"${value.replace(/["\\$`]/g, "\\$&")}"`]);
   return keyValues(Object.fromEntries(quoted), "=");
 }
+
+/** What stands in a part of an address. @returns undefined where a `%` in it begins nothing */
+export function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}

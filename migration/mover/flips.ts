@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { requireWatchdog } from "../postgres/checks.ts";
 import { Database } from "../postgres/database.ts";
-import { FlipAborted, FlipRefused, flip, type LineEvent } from "../postgres/flip.ts";
+import { AlreadyThere, FlipAborted, FlipRefused, flip, type LineEvent } from "../postgres/flip.ts";
 import { takeLease } from "../postgres/lock.ts";
 import { type Recovery, recover } from "../postgres/recover.ts";
 import type { Snapshots } from "../postgres/snapshots.ts";
@@ -23,9 +23,6 @@ export interface FlipResult {
   /** Of the keys, which follow the rows; left out where none move, or where they were there already. */
   keys?: KeysMoved;
 }
-
-/** Where the writes are there already, perhaps because the flip of an operator who died was finished just now, all is well. */
-const ALREADY = /takes the writes already/;
 
 /** How long the service may take to be connected to both sides. */
 const WATCH_MS = 10_000;
@@ -55,14 +52,16 @@ export async function moveWrites(configuration: Configuration, to: Side, who: st
         writeProof(folder, said);
         return said;
       });
+    proven.catch(() => undefined);
     const moved = await keysAfter(configuration, to);
     say({ event: "flipped", freezeMs: report.freezeMs, to, ...moved });
     return { ...report, proof: await proven, ...moved };
   } catch (error) {
     // Otherwise something is left to be done, or nobody knows how it ended, and the service sees to it.
-    if (error instanceof FlipRefused || (error instanceof FlipAborted && error.recovery.unfinished === undefined))
+    const recovery = error instanceof FlipAborted || error instanceof AlreadyThere ? error.recovery : undefined;
+    if ((error instanceof FlipRefused || error instanceof FlipAborted) && recovery?.unfinished === undefined)
       mailbox.watch = false;
-    if (!(error instanceof FlipRefused && ALREADY.test(error.message))) throw error;
+    if (!(error instanceof AlreadyThere)) throw error;
     const moved = await keysAfter(configuration, to);
     say({ event: "flipped", freezeMs: 0, to, ...moved });
     const proof = readProof(folder) ?? proofOf(undefined);

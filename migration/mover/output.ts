@@ -17,13 +17,9 @@ export function say(event: Event | Record<string, unknown>): void {
 /** As the operator's verbs end: refused, nothing was changed; taken back; failed. */
 const CODES = { refused: 30, reverted: 20, failed: 1 } as const;
 
-/** Something was begun and put back, in words that say what is true now. */
-export class PutBack extends Error {}
-
 /** @returns the exit code */
 export function sayError(error: unknown): number {
-  const isReverted = error instanceof FlipAborted || error instanceof PutBack;
-  const kind = error instanceof FlipRefused ? "refused" : isReverted ? "reverted" : "failed";
+  const kind = error instanceof FlipRefused ? "refused" : error instanceof FlipAborted ? "reverted" : "failed";
   say({ event: "error", kind, message: error instanceof Error ? error.message : String(error) });
   return CODES[kind];
 }

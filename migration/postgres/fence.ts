@@ -1,5 +1,6 @@
 import type { Catalog, Table } from "./catalog.ts";
 import { type Database, field } from "./database.ts";
+import { errorCode } from "./errors.ts";
 import { requireEpoch } from "./lock.ts";
 import { identifier, qualified, SCHEMA } from "./names.ts";
 
@@ -105,7 +106,7 @@ export async function fence(database: Database, tables: Table[], options: FenceO
       const again = deadlocks > 0 || timeouts < 2;
       if (!again || attempt === ATTEMPTS) throw error;
       const first = await waitedFor(database, error);
-      if (first !== undefined) order = [first, ...order.filter((name) => name !== first)];
+      if (first !== undefined && order.includes(first)) order = [first, ...order.filter((name) => name !== first)];
     }
   }
 }
@@ -164,8 +165,4 @@ async function maySetDeadlockTimeout(database: Database): Promise<boolean> {
     `SELECT has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')::text AS may`,
   );
   return field(row, "may") === "true";
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -59,6 +59,16 @@ export interface FlipReport {
 /** Nothing was changed, and nobody was held up. */
 export class FlipRefused extends Error {}
 
+/** The writes are where they were to go, perhaps because a flip that was left behind has just been finished. */
+export class AlreadyThere extends FlipRefused {
+  readonly recovery: Recovery;
+
+  constructor(message: string, recovery: Recovery) {
+    super(message);
+    this.recovery = recovery;
+  }
+}
+
 /** Something was begun and put back; `recovery` says what is true now. */
 export class FlipAborted extends Error {
   readonly recovery: Recovery;
@@ -100,7 +110,7 @@ export async function flip(move: Move, options: FlipOptions): Promise<FlipReport
   return await new Run(work, options).toItsEnd();
 }
 
-/** @throws FlipRefused where the writes go to `to` already, perhaps because a flip that was left behind has just been finished */
+/** @throws AlreadyThere where the writes go to `to` already */
 async function requireWriter(move: Move, lease: Lease, to: Side): Promise<void> {
   const { at } = lease;
   const clean = (await readFence(at[otherSide(to)])) === "open" && (await readFence(at[to])) === "closed";
@@ -108,7 +118,7 @@ async function requireWriter(move: Move, lease: Lease, to: Side): Promise<void> 
   const recovery = await recover(move, lease);
   const { writer, did } = recovery;
   const before = did === "nothing" ? "" : `; a flip that was left behind was ${did}`;
-  if (writer === to) throw new FlipRefused(`${to} takes the writes already${before}`);
+  if (writer === to) throw new AlreadyThere(`${to} takes the writes already${before}`, recovery);
   if (recovery.unfinished !== undefined) throw aborted("", recovery);
 }
 

@@ -100,14 +100,19 @@ async function lock(database: Database, takeOverFrom: (epoch: number) => boolean
     const holder = await database.one(`SELECT epoch FROM ${SCHEMA}.operator`);
     const takeOver = takeOverFrom(Number(field(holder, "epoch")));
     if (performance.now() - began > (takeOver ? TAKE_OVER_MS : PATIENCE_MS)) throw new Error(await refusal(database));
-    if (takeOver) await database.query(`SELECT pg_terminate_backend(pid) FROM (${HOLDER}) holder`);
+    if (takeOver) await endHolder(database, LOCK);
     await pause(20);
   }
 }
 
-const HOLDER = `
-SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND (classid, objid) = (${LOCK})
+const holderOf = (lock: string) => `
+SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND (classid, objid) = (${lock})
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
+/** Ends the session that has a lock of ours, for whoever knows that nobody is at work in it. */
+export async function endHolder(database: Database, lock: string): Promise<void> {
+  await database.query(`SELECT pg_terminate_backend(pid) FROM (${holderOf(lock)}) holder`);
+}
 
 async function refusal(database: Database): Promise<string> {
   const row = await database.one(`SELECT who, since FROM ${SCHEMA}.operator`);
@@ -116,7 +121,7 @@ async function refusal(database: Database): Promise<string> {
 
 /** Whether somebody works on the move now. */
 export async function isHeld(database: Database): Promise<boolean> {
-  return (await database.query(HOLDER)).length > 0;
+  return (await database.query(holderOf(LOCK))).length > 0;
 }
 
 async function nextEpoch(at: Sessions, who: string): Promise<number> {

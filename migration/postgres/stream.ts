@@ -142,7 +142,7 @@ export async function createSubscription(
 
 /** @returns why this side's server can make no subscription to the other one, by having tried in a transaction that is taken back */
 export async function subscriptionRefusal(at: Database, access: Access): Promise<string | undefined> {
-  const session = at.another({ setup: [`SET statement_timeout = ${ANSWER_MS}`] });
+  const session = at.another({ setup: [`SET statement_timeout = ${ANSWER_MS}`], once: true });
   try {
     await session.query("BEGIN");
     await keepOutOfLog(session);

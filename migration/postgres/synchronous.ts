@@ -2,7 +2,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Side } from "../side.ts";
 import { type Database, field } from "./database.ts";
-import { WAITING_LOCK } from "./lock.ts";
+import { endHolder, WAITING_LOCK } from "./lock.ts";
 import { literal, SCHEMA, streamName } from "./names.ts";
 import type { Sessions } from "./path.ts";
 
@@ -30,6 +30,9 @@ const CATCH_UP_MS = 2_000;
 
 const NAMES = "synchronous_standby_names";
 const POLL_MS = 2;
+
+/** Longer than somebody who is at work on it takes, and well within a freeze. */
+const STANDING_STILL_MS = 5_000;
 
 /** Rounds of waiting between two writes that make the other side answer. */
 const NUDGE = 10;
@@ -89,8 +92,7 @@ export class SynchronousWay {
    * @returns whether `work` was done
    */
   async whereFree(database: Database, work: () => Promise<void>): Promise<boolean> {
-    const row = await database.one(`SELECT pg_try_advisory_lock(${WAITING_LOCK})::text AS got`);
-    if (field(row, "got") !== "true") return false;
+    if (!(await this.#isOurs(database))) return false;
     try {
       await work();
     } finally {
@@ -164,8 +166,17 @@ export class SynchronousWay {
     return (await database.one(`SELECT current_setting('${NAMES}') AS names`)).names ?? "";
   }
 
+  async #isOurs(database: Database): Promise<boolean> {
+    return field(await database.one(`SELECT pg_try_advisory_lock(${WAITING_LOCK})::text AS got`), "got") === "true";
+  }
+
   async #alone(database: Database, work: (database: Database) => Promise<void>): Promise<void> {
-    await database.query(`SELECT pg_advisory_lock(${WAITING_LOCK})`);
+    for (let deadline = performance.now() + STANDING_STILL_MS; !(await this.#isOurs(database)); await pause(POLL_MS)) {
+      if (performance.now() < deadline) continue;
+      // Users are held meanwhile, and whoever has it may be the one who would watch over that.
+      await endHolder(database, WAITING_LOCK);
+      deadline = performance.now() + STANDING_STILL_MS;
+    }
     try {
       await work(database);
     } finally {

@@ -2,7 +2,7 @@ import type { BundleFile, BundleUnit } from "../bundle.ts";
 import { moverFolder } from "../pgbouncer/writer.ts";
 import { appRights, cachePort, moverUser, relayedUser } from "../redis/render.ts";
 import { reachable, sandbox } from "../sandbox.ts";
-import { ini } from "../text.ts";
+import { decoded, ini } from "../text.ts";
 import { packRelay } from "./pack.ts";
 
 /** A move of keys between blue's Redis and this host's cache. */
@@ -89,6 +89,8 @@ function hostOf({ hostname }: URL): string {
 export function redisUrlProblems(url: string): string[] {
   if (!URL.canParse(url)) return ["the form rediss://user:password@host:6379"];
   const { protocol, hostname, username, password, pathname, searchParams } = new URL(url);
+  const plain = decoded(username + password);
+  if (plain === undefined) return ["each % in it written as %25"];
   return Object.entries({
     "rediss:// or redis:// in front": ["redis:", "rediss:"].includes(protocol),
     "a host": hostname !== "",
@@ -96,7 +98,7 @@ export function redisUrlProblems(url: string): string[] {
     "a password": password !== "",
     "no database but 0": ["", "/", "/0"].includes(pathname),
     "verify=none or no verify": [null, "none"].includes(searchParams.get("verify")),
-    "nothing that breaks a line": !/[\n\r\0]/.test(decodeURIComponent(username + password)),
+    "nothing that breaks a line": !/[\n\r\0]/.test(plain),
   })
     .filter(([, holds]) => !holds)
     .map(([what]) => what);

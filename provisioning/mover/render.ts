@@ -6,7 +6,7 @@ import { packagesFor } from "../packages.ts";
 import { moverFolder, type PooledMove, waitingFile } from "../pgbouncer/writer.ts";
 import { reachable, sandbox } from "../sandbox.ts";
 import { SpecCheck } from "../spec.ts";
-import { ini, template } from "../text.ts";
+import { decoded, ini, template } from "../text.ts";
 import { packMover } from "./pack.ts";
 import { type MovedKeys, moverKeys, redisUrlProblems, relayFiles, relayUnit } from "./relay.ts";
 
@@ -144,6 +144,8 @@ function refuseBadSpec(spec: MoverSpec): void {
 function blueUrlProblems(url: string): string[] {
   if (!URL.canParse(url)) return ["the form postgresql://user:password@host:5432/database"];
   const { protocol, hostname, username, password, pathname, searchParams } = new URL(url);
+  const plain = decoded(username + password + pathname);
+  if (plain === undefined) return ["each % in it written as %25"];
   const sslmode = searchParams.get("sslmode") ?? "require";
   return Object.entries({
     "postgresql:// in front": ["postgres:", "postgresql:"].includes(protocol),
@@ -152,7 +154,7 @@ function blueUrlProblems(url: string): string[] {
     "a password": password !== "",
     "a database": pathname.length > 1,
     "sslmode=require or sslmode=disable": ["require", "disable"].includes(sslmode),
-    "nothing that breaks a line": !/[\n\r\0]/.test(decodeURIComponent(username + password + pathname)),
+    "nothing that breaks a line": !/[\n\r\0]/.test(plain),
   })
     .filter(([, holds]) => !holds)
     .map(([what]) => what);

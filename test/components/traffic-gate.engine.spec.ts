@@ -105,4 +105,13 @@ describe("components: the gate before traffic, in the real engine", function () 
     await stack.ok(...up);
     assert.equal(await said(), "50");
   });
+
+  it("keeps traffic where it is when whoever ran the update has ended before it was asked", async () => {
+    await stack.ok("config", "set", "weight", "0");
+    gates.remove();
+    const { code, output } = await stack.pulumi(...up);
+    assert.notEqual(code, 0);
+    assert.match(output, /traffic stays where it is: whoever moves the data is gone/);
+    assert.equal(await said(), "50");
+  });
 });

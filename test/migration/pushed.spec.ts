@@ -84,6 +84,15 @@ describe("a copy where green can make no subscription", function () {
     }
   });
 
+  it("takes all rows anew where they were brought once, and a flip has begun the way since", async () => {
+    deepStrictEqual(await noted(), []);
+    await pair.green.query("UPDATE bascule.copy SET rows_ready = NULL, ended = NULL");
+    await pair.sync();
+    ok((await noted()).length > 5);
+    for (const table of ["odd", "only_generated"])
+      deepStrictEqual(await content(pair.green, table), await content(pair.blue, table), table);
+  });
+
   it("takes all rows anew where the slot was lost", async () => {
     await pair.move.paths.blue.stop(pair);
     await dropSlot(pair.blue);

@@ -72,6 +72,16 @@ const refused: [what: string, render: () => unknown, message: string][] = [
       'mover: blueRedisUrl is "(not shown)"; allowed: one with verify=none or no verify',
     ].join("\n"),
   ],
+  ...(["db", "redis"] as const).map((which): [string, () => unknown, string] => [
+    `a password of blue's ${which} with a % that begins nothing, without showing it`,
+    () =>
+      renderMover(
+        which === "redis"
+          ? moverFrom(`rediss://mover:${canary}%zz@cache`)
+          : { ...moverWithKeys, move: { ...moverWithKeys.move, blueUrl: `postgresql://shop:${canary}%zz@db/shop` } },
+      ),
+    `mover: ${which === "redis" ? "blueRedisUrl" : "blueDatabaseUrl"} is "(not shown)"; allowed: one with each % in it written as %25`,
+  ]),
   [
     "too little memory for PostgreSQL",
     () => renderPostgres({ ...postgres, memoryMiB: 100 }),

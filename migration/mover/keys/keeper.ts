@@ -4,10 +4,11 @@ import type { Progress } from "../../redis/follower.ts";
 import { endMove, openMove, type Session } from "../../redis/move.ts";
 import { keptPromises } from "../../redis/promise.ts";
 import { readRecord } from "../../redis/records.ts";
+import type { Server } from "../../redis/server.ts";
 import { SwitchRefused, switchTo } from "../../redis/switch.ts";
 import type { Side } from "../../side.ts";
 import type { Keys } from "./configuration.ts";
-import { dropApp, makeApp, takeAway } from "./ground.ts";
+import { atBoth, dropApp, makeApp, takeAway } from "./ground.ts";
 import type { KeysNote, KeysWish } from "./mailbox.ts";
 import { words } from "./words.ts";
 
@@ -60,6 +61,7 @@ export class KeysKeeper {
     const ending = new AbortController();
     let following: Promise<void> | undefined;
     try {
+      if (await this.#finishCommit()) return;
       session = await this.#open();
       let broken: unknown;
       following = session.follow(ending.signal).catch((error: unknown) => {
@@ -83,6 +85,18 @@ export class KeysKeeper {
     }
   }
 
+  /**
+   * A commit that was ended after it had erased the records: opened anew it would be a move that has not begun, and the application be
+   * led to blue.
+   */
+  async #finishCommit(): Promise<boolean> {
+    const { wish } = this.#keys.mailbox;
+    if (wish.do !== "commit" || (await atBoth(this.#keys, isBegun))) return false;
+    if (this.#note.writer === "green") await dropApp(this.#keys);
+    this.#answer(wish.id);
+    return true;
+  }
+
   async #open(): Promise<Session> {
     const { move, relay, mailbox } = this.#keys;
     const { wish } = mailbox;
@@ -99,11 +113,10 @@ export class KeysKeeper {
   /** Before the first session the application is led to blue, so that what only green has cannot grow, and may go. */
   async #prepare(discard: boolean): Promise<void> {
     const { move, relay } = this.#keys;
-    await makeApp(this.#keys, async ({ blue, green }) => {
-      const known = (await readRecord(blue)).has("id") || (await readRecord(green)).has("id");
-      if (known) return;
+    await makeApp(this.#keys, async (at) => {
+      if (await isBegun(at)) return;
       await relay.lead("blue");
-      if (discard) await takeAway(green, move.policies);
+      if (discard) await takeAway(at.green, move.policies);
     });
   }
 
@@ -197,6 +210,11 @@ export class KeysKeeper {
     this.#note = { ...this.#note, ...change, at: Date.now() };
     this.#keys.mailbox.note = this.#note;
   }
+}
+
+/** Either side's record tells of a move. */
+async function isBegun({ blue, green }: Record<Side, Server>): Promise<boolean> {
+  return (await readRecord(blue)).has("id") || (await readRecord(green)).has("id");
 }
 
 /** Whether it takes a session: also to give the move up. */

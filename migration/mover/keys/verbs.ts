@@ -6,7 +6,6 @@ import { countKeys, type KeyCount, sayUndeclared } from "../../redis/count.ts";
 import { findForeignKeys } from "../../redis/records.ts";
 import { showKey } from "../../redis/reply.ts";
 import type { Side } from "../../side.ts";
-import { PutBack } from "../output.ts";
 import type { Keys } from "./configuration.ts";
 import { atBoth } from "./ground.ts";
 import { writerOf } from "./keeper.ts";
@@ -67,10 +66,14 @@ export async function followKeys(keys: Keys, discard: boolean): Promise<void> {
     await until(keys, wish, ({ answered, state }) => answered === wish.id && state === "following", tellProgress(keys));
   } catch (error) {
     // What never began is not tried for ever behind the operator's back.
-    if (!isThere) mailbox.wish = { ...before, id: randomUUID() };
+    if (!isThere && mailbox.wish.id === wish.id)
+      mailbox.wish = before.do === "follow" || before.do === "switch" ? goOn() : { id: randomUUID(), do: "rest" };
     throw error;
   }
 }
+
+/** In place of a wish that nobody waits for any more. */
+const goOn = (): KeysWish => ({ id: randomUUID(), do: "follow", discard: false });
 
 /**
  * Before the rows move: whether the keys could follow them.
@@ -121,23 +124,39 @@ async function requireFollowing(keys: Keys, to: Side): Promise<KeysNote> {
 }
 
 /** Moves the keys to a side, by the service; where they are there already, all is well. */
-export async function moveKeys(keys: Keys, to: Side, budgetMs: number): Promise<KeysMoved | undefined> {
+export async function moveKeys(
+  keys: Pick<Keys, "mailbox" | "say">,
+  to: Side,
+  budgetMs: number,
+): Promise<KeysMoved | undefined> {
   const { mailbox } = keys;
-  if (writerOf(mailbox.note) === to && mailbox.note?.state !== "switching") return undefined;
+  const { note: said, wish: before } = mailbox;
+  // What the note says is certain only while the service is at work; and a switch that was asked for and not made yet may come.
+  const isCertain = said === undefined || said.state === "following" || said.state === "resting";
+  const isAsked = before.do === "switch" && before.id !== said?.answered;
+  if (writerOf(said) === to && isCertain && !isAsked) return undefined;
   const wish: KeysWish = { id: randomUUID(), do: "switch", to, budgetMs, drainMs: DRAIN_MS[to] };
   mailbox.wish = wish;
-  const note = await until(keys, wish, ({ answered }) => answered === wish.id, tellLines(keys, wish.id));
+  let note: KeysNote;
+  try {
+    note = await until(keys, wish, ({ answered }) => answered === wish.id, tellLines(keys, wish.id));
+  } catch (error) {
+    // Obeyed later it would part the keys from the rows.
+    if (mailbox.wish.id === wish.id) mailbox.wish = goOn();
+    throw error;
+  }
   if (note.refused !== undefined) throw refusalOf(note.refused);
   const [made] = note.switches;
   return made === undefined || note.began !== wish.id ? undefined : { ...made, lines: note.lines };
 }
 
 /** Gives the way back up for good. */
-export async function commitKeys(keys: Keys): Promise<void> {
+export async function commitKeys(keys: Pick<Keys, "mailbox">): Promise<void> {
   const { mailbox } = keys;
-  if (mailbox.wish.do === "rest" || mailbox.wish.do === "commit") return;
-  const wish: KeysWish = { id: randomUUID(), do: "commit" };
-  mailbox.wish = wish;
+  const before = mailbox.wish;
+  if (before.do === "rest" || (before.do === "commit" && mailbox.note?.answered === before.id)) return;
+  const wish: KeysWish = before.do === "commit" ? before : { id: randomUUID(), do: "commit" };
+  if (wish !== before) mailbox.wish = wish;
   await until(
     keys,
     wish,
@@ -175,13 +194,12 @@ export function verifyKeys(keys: Keys): Promise<KeysVerification> {
 
 function refusalOf({ kind, message }: NonNullable<KeysNote["refused"]>): Error {
   const said = `the keys: ${message}`;
-  if (kind === "refused") return new FlipRefused(said);
-  return kind === "reverted" ? new PutBack(said) : new Error(said);
+  return kind === "refused" ? new FlipRefused(said) : new Error(said);
 }
 
 /** Waits for the service. @throws Error where it does not answer, or cannot get past something, or somebody wished for something else */
 async function until(
-  { mailbox }: Keys,
+  { mailbox }: Pick<Keys, "mailbox">,
   wish: KeysWish,
   holds: (note: KeysNote) => boolean,
   tell: (note: KeysNote) => void,
@@ -216,7 +234,7 @@ function tellProgress({ say }: Keys): (note: KeysNote) => void {
   };
 }
 
-function tellLines({ say }: Keys, id: string): (note: KeysNote) => void {
+function tellLines({ say }: Pick<Keys, "say">, id: string): (note: KeysNote) => void {
   let told = 0;
   return ({ lines, began }) => {
     if (began !== id) return;

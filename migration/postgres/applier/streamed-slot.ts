@@ -28,8 +28,9 @@ export class StreamedSlot implements ChangeSource {
   readonly #source: Database;
   readonly #client: pg.Client;
   readonly #reader = new PgoutputReader();
-  readonly #ticking: NodeJS.Timeout;
+  #ticking: NodeJS.Timeout | undefined;
   readonly #stop: AbortSignal;
+  readonly #stopped = () => this.#wake();
   #waiting: Message[] = [];
   #held = 0;
   #wake = () => {};
@@ -59,8 +60,7 @@ export class StreamedSlot implements ChangeSource {
         fail(error instanceof Error ? error : new Error(String(error)));
       }
     });
-    this.#ticking = setInterval(() => void this.#tick(), EVERY_MS);
-    stop.addEventListener("abort", () => this.#wake(), { once: true });
+    stop.addEventListener("abort", this.#stopped, { once: true });
   }
 
   /**
@@ -95,6 +95,8 @@ export class StreamedSlot implements ChangeSource {
       });
       const started = new Promise<void>((resolve) => client.connection.once("replicationStart", () => resolve()));
       await Promise.race([started, refused]);
+      // Not before: a status in the middle of the login would break it.
+      slot.#ticking = setInterval(() => void slot.#tick(), EVERY_MS);
       return slot;
     } catch (error) {
       await slot.close();
@@ -158,6 +160,7 @@ export class StreamedSlot implements ChangeSource {
 
   async close(): Promise<void> {
     clearInterval(this.#ticking);
+    this.#stop.removeEventListener("abort", this.#stopped);
     await this.#client.end().catch(() => undefined);
   }
 

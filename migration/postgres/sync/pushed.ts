@@ -58,9 +58,11 @@ export async function pushRows(pushed: Pushed): Promise<void> {
   const building = green.another({ setup: pushed.building });
   try {
     await prepareSince(building);
-    if ((await slotTrouble(blue)) !== undefined) {
+    const noted = await readSince(green, streamName("blue"));
+    // A slot without a note is as new as one that a flip has made, and then the tables are full.
+    if ((await slotTrouble(blue)) !== undefined || noted.size === 0) {
       await path.stop(at);
-      // Before the slot: where there is one, everything that is not noted is empty.
+      // Before the slot: where there are notes, everything that is not noted is empty.
       await empty(building, units);
       await ensureSlot(at, "blue");
     }
@@ -99,6 +101,8 @@ async function copyAll(pushed: Pushed, units: readonly Unit[]): Promise<void> {
   const copied = copying.run(Math.min(parallel, left.length)).finally(() => {
     over = true;
   });
+  // It may fail before anybody waits for it.
+  copied.catch(() => undefined);
   try {
     while (!over) {
       progress.lagBytes = await readLag(at.blue);

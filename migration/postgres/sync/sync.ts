@@ -119,6 +119,7 @@ async function schema({ blue, green, pgDump = ["pg_dump"], role, tell }: SyncOpt
 async function bringRows(options: SyncOptions, attempt: Attempt): Promise<void> {
   const { blue, green, pushed, prepared, parallel = 2, tell = () => {} } = options;
   for (const database of [blue, green]) await database.query(RECORDS);
+  if (pushed === undefined) await finishGivingUp(blue, green);
   await prepared?.();
   const began = performance.now();
   const telling = (progress: CopyProgress) =>
@@ -172,23 +173,45 @@ async function subscribe({ blue, green, greenToBlue }: SyncOptions): Promise<voi
 
 /** Tables an earlier run gave up alone come again, from their beginning. */
 async function subscribeToRest(blue: Database, green: Database): Promise<void> {
-  const name = streamName("blue");
   const catalog = await readCatalog(blue);
   await ensurePublication(blue, catalog);
-  const known = await green.query(
-    `SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END AS only, n.nspname AS schema, c.relname AS name
-     FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid JOIN pg_class c ON c.oid = r.srrelid
-       JOIN pg_namespace n ON n.oid = c.relnamespace WHERE s.subname = $1`,
-    [name],
-  );
-  const there = new Set(known.map((row) => `${row.only}${qualified(field(row, "schema"), field(row, "name"))}`));
+  const there = await listed(green, SUBSCRIBED);
   const missing = published(catalog).filter((table) => !there.has(table));
-  if (missing.length === 0) return;
+  if (missing.length > 0) await refresh(green, missing);
+}
+
+/**
+ * A table that was taken from the publication and not yet from the subscription has missed changes. Published again like that it would
+ * go on without them, so it goes from the subscription first.
+ */
+async function finishGivingUp(blue: Database, green: Database): Promise<void> {
+  const known = await listed(green, SUBSCRIBED);
+  if (known.size === 0 || (await slotTrouble(blue)) !== undefined) return;
+  const now = await listed(blue, PUBLISHED);
+  if ([...known].every((table) => now.has(table))) return;
+  await refresh(
+    green,
+    [...now].filter((table) => !known.has(table)),
+  );
+}
+
+const TABLES = `SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END AS only, n.nspname AS schema, c.relname AS name
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace`;
+const SUBSCRIBED = `${TABLES} JOIN pg_subscription_rel r ON r.srrelid = c.oid JOIN pg_subscription s ON s.oid = r.srsubid WHERE s.subname = $1`;
+const PUBLISHED = `${TABLES} JOIN pg_publication_rel r ON r.prrelid = c.oid JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1`;
+
+async function listed(database: Database, sql: string): Promise<Set<string>> {
+  const rows = await database.query(sql, [streamName("blue")]);
+  return new Set(rows.map((row) => `${row.only}${qualified(field(row, "schema"), field(row, "name"))}`));
+}
+
+/** Subscribes to what is published; of the tables that come new, part may be there already. */
+async function refresh(green: Database, fresh: readonly string[]): Promise<void> {
   const session = green.another({ setup: BUILDING });
   try {
-    // Part of it may be there already; a table others refer to cannot be truncated.
-    for (const table of missing) await session.query(`DELETE FROM ${table}`);
-    await session.query(`ALTER SUBSCRIPTION ${name} REFRESH PUBLICATION WITH (copy_data = true)`);
+    // A table others refer to cannot be truncated.
+    for (const table of fresh) await session.query(`DELETE FROM ${table}`);
+    await session.query(`ALTER SUBSCRIPTION ${streamName("blue")} REFRESH PUBLICATION WITH (copy_data = true)`);
   } finally {
     await session.close();
   }

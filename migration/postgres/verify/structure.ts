@@ -59,11 +59,17 @@ const PARTS = (sameMajor: boolean) => [
   `SELECT 'extension', quote_ident(e.extname), '' FROM pg_extension e WHERE NOT ${leftOutExtension("e")}`,
 ];
 
-export async function structureOf(session: Database, sameMajor: boolean): Promise<Structure> {
+/** @param leftOut schemas that are the service's on one side: what stands for them on the other is not compared either */
+export async function structureOf(
+  session: Database,
+  sameMajor: boolean,
+  leftOut: readonly string[] = [],
+): Promise<Structure> {
   const structure: Structure = new Map();
   for (const part of PARTS(sameMajor)) {
     for (const row of await session.query(`SELECT * FROM (${part}) AS part(kind, name, definition)`)) {
       const [kind, name] = [String(row.kind), String(row.name)];
+      if (leftOut.some((schema) => name.startsWith(`${schema}.`))) continue;
       structure.set(`${kind} ${name}`, { kind, name, definition: row.definition ?? "" });
     }
   }
