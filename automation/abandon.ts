@@ -14,8 +14,8 @@ import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Opens blue's database with what it has, and its Redis where keys move, from this machine: for a green that is gone for good with the writes. What green had taken
- * and not yet sent is lost, and green must not come back as it was.
+ * Opens blue's database with what it has, and its Redis where keys move, from this machine: for a green that is gone for good with the
+ * writes. What green had taken and not yet sent is lost, and green must not come back as it was.
  * @throws OperatorError with exit 30 unless the domain was typed, and while green answers: then nothing needs to be lost
  */
 export async function abandonGreen(

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Interruption } from "./abort.ts";
+import { whenAll } from "./engine-events.ts";
 import { refusal } from "./errors.ts";
 import { objections, type Part, plannedChanges } from "./plan.ts";
 import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
-import { whenAll } from "./targeted-update.ts";
 
 export interface HeldUpdateOptions {
   /** Written into the stack's history. */

@@ -72,7 +72,7 @@ export async function rollback(session: Session, options: RollbackOptions, repor
 
 /**
  * The writes first: traffic that came back before them would meet a database that refuses it, so it waits for them inside its
- * update. Once the plan is known to move traffic and nothing else, so that a refused rollback leaves the writes where they are.
+ * update. They begin to move once that update has the stack's lock.
  * @throws OperatorError with exit 30 when green, which has the writes, does not give them back
  */
 async function dataBack(
@@ -91,10 +91,10 @@ async function dataBack(
     }
     if (!trafficOnly)
       throw refusal(
-        `the writes could not be moved back to blue, and traffic was not moved: ${error.message}`,
+        `the data could not all be moved back to blue, and traffic was not moved: ${error.message}`,
         "mend what it names and run it again, or --traffic-only: blue then shows what it has and refuses writes until the data is back",
       );
-    report.line(`the writes stay where they are (${error.message}); blue will read and not write`);
+    report.line(`the data is not all back (${error.message}); blue refuses what it would write there`);
     const stack = `--stack ${session.stack.name}`;
     report.line(
       `once green answers again: bascule data move --to blue ${stack}; if it never will: bascule data abandon-green ${stack}`,

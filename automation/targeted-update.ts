@@ -1,5 +1,5 @@
-import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
 import type { Interruption } from "./abort.ts";
+import { type Listener, whenAll } from "./engine-events.ts";
 import { refusal } from "./errors.ts";
 import type { StackOutputs } from "./outputs.ts";
 import type { Report } from "./report.ts";
@@ -38,7 +38,8 @@ export function requireSameCarrier({ stack, settings }: Session, deployed: Stack
  * An update of the one resource that carries the weight, whatever else was edited: the engine leaves all others as they are, so there
  * is nothing to look at before, and the way back takes one run of it and not two. It is no way forward, as nobody sees what it would do.
  * @returns the URNs that changed
- * @throws whatever ended the work traffic waits for; Error where the resource would be made anew. Nothing was changed then
+ * @throws whatever ended the work traffic waits for; Error where the resource would be made anew. Traffic is where it was then; the work
+ * may have been done all the same
  */
 export async function targetedUpdate(
   session: Session,
@@ -60,16 +61,6 @@ export async function targetedUpdate(
     interruption.duringEngine(() => gated(session, run, before)),
   );
   return [carrier];
-}
-
-type Listener = (event: EngineEvent) => void;
-
-/** Tells when the last of these resources is changed. */
-export function whenAll(urns: string[], act: () => void): Listener {
-  const left = new Set(urns);
-  return ({ resOutputsEvent }) => {
-    if (resOutputsEvent !== undefined && left.delete(resOutputsEvent.metadata.urn) && left.size === 0) act();
-  };
 }
 
 /** An update that waits before it changes traffic until the work is done, and fails when the work does. */

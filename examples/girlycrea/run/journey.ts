@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ListrTask } from "listr2";
-import { z } from "zod";
 import { type Blue, createBlue } from "../blue/create.ts";
+import { type DataAnswer, dataSchema, moveSchema } from "./answers.ts";
 import { bascule, clear } from "./clearing.ts";
 import { type Commands, stoppable } from "./commands.ts";
 import { missingOnGreen } from "./green.ts";
@@ -32,16 +32,6 @@ export const DOMAIN = "shop.girlycrea.test";
 
 /** How long users are left on a side before the next move: long enough for some of them to finish an order. */
 const SETTLE_MS = 8_000;
-
-const moveSchema = z.looseObject({ seconds: z.number(), plan: z.array(z.string()), writesLost: z.number().nullish() });
-
-const dataSchema = z.looseObject({
-  lag: z.object({ bytes: z.number(), seconds: z.number() }).nullable(),
-  flips: z.array(z.looseObject({ freezeMs: z.number() })),
-  proof: z
-    .looseObject({ equal: z.boolean(), rows: z.number(), tables: z.object({ equal: z.number(), all: z.number() }) })
-    .nullable(),
-});
 
 type Say = (line: string) => void;
 
@@ -266,7 +256,7 @@ export class Journey {
     say(`held for ${Math.round(this.#figures.freezesMs[0] ?? 0)} ms; ${proof.rows} rows in ${all} tables compared`);
   }
 
-  async #data(say: Say): Promise<z.infer<typeof dataSchema>> {
+  async #data(say: Say): Promise<DataAnswer> {
     return dataSchema.parse(JSON.parse(await this.#bascule(["data", "status", "--json"], say)));
   }
 
