@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Agent, fetch } from "undici";
+import { Agent, errors, fetch } from "undici";
 import { renderBase } from "../../provisioning/base/render.ts";
 import { type PackagedService, packagesFor } from "../../provisioning/packages.ts";
 import type { ServerImageName } from "../../tools/images/recipe.ts";
@@ -76,6 +76,20 @@ async function startInstances(server: TestServer): Promise<void> {
     systemctl start ${instancePorts.map((port) => `instance@${port}`).join(" ")}`);
 }
 
+/**
+ * As browsers do: a reload closes the connections nobody uses, and who uses one in that moment gets no byte of an answer
+ * and asks again. Once, as whoever loses a second connection lost more than an idle one.
+ */
+async function askedAgain(ask: () => ReturnType<typeof fetch>): ReturnType<typeof fetch> {
+  try {
+    return await ask();
+  } catch (error) {
+    const closed = error instanceof Error && error.cause instanceof errors.SocketError;
+    if (!closed) throw error;
+    return ask();
+  }
+}
+
 async function watched(
   ask: Website["ask"],
   path: string,
@@ -89,11 +103,11 @@ async function watched(
     while (going) {
       asked += 1;
       try {
-        const answer = await ask(path);
+        const answer = await askedAgain(() => ask(path));
         await answer.arrayBuffer();
         if (!good.includes(answer.status)) bad.push(String(answer.status));
       } catch (error) {
-        bad.push(String(error));
+        bad.push(`${error}, ${error instanceof Error ? error.cause : ""}`);
       }
       await sleep(10);
     }
