@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { runApplier } from "../migration/postgres/applier/service.ts";
 import { Database } from "../migration/postgres/database.ts";
 import { streamName } from "../migration/postgres/names.ts";
@@ -10,12 +11,13 @@ import { verify } from "../migration/postgres/verify/verify.ts";
 import { makeStream, type Pair, startPair } from "../test/migration/support/databases.ts";
 import { ensurePostgresClient } from "../tools/postgres-client.ts";
 import { type Entry, type Figure, rounded, seconds } from "./figures.ts";
+import { withOpenWrites } from "./open-writes.ts";
 import { type Say, timed } from "./scene.ts";
 
 const MAJOR = 17;
 const GIGABYTE = 1e9;
 /** What one share of each table takes together, measured once; the figures give what was really there. */
-const SHARE_BYTES = 20_000_000;
+const SHARE_BYTES = 17_700_000;
 
 /** Narrow rows, wide rows, documents under keys in no order, long texts beside their rows, a table without a key. */
 const TABLES = `
@@ -51,6 +53,7 @@ async function filled(pair: Pair, gigabytes: number, say: Say): Promise<number> 
   await pair.blue.query(TABLES);
   const shares = Math.ceil((gigabytes * GIGABYTE) / SHARE_BYTES);
   for (let share = 0; share < shares; share += 1) await pair.blue.query(rows(share));
+  await pair.blue.query(`SELECT setval('orders_id_seq', max(id)) FROM orders`);
   await pair.blue.query("CHECKPOINT");
   const bytes = await bytesOf(pair.blue);
   say(`${(bytes / GIGABYTE).toFixed(2)} GB of rows on blue`);
@@ -114,8 +117,17 @@ async function dumpAndRestore({ blue, green }: Pair, client: string[]): Promise<
   }
 }
 
+/** An order as the users of the other entries make it: who, what else they ordered, and the order itself. */
+const ORDER = [
+  "SELECT * FROM customers WHERE id = 1 + $1::int % 12000",
+  "SELECT * FROM orders WHERE customer = $1::int % 5000 ORDER BY at DESC LIMIT 10",
+  "INSERT INTO orders (customer, total, at, state) VALUES ($1::int, 9.90, now(), 'new')",
+];
+const ORDERS_PER_SECOND = 50;
+const ALONE_MS = 20_000;
+
 export const verification: Entry = {
-  about: "comparing two databases row by row, one session on each side",
+  about: "comparing two databases row by row, one session on each side, without users and with users who order on blue",
   run: (say, { gigabytes }) =>
     withPair(async (pair) => {
       await filled(pair, gigabytes, say);
@@ -123,11 +135,18 @@ export const verification: Entry = {
       await sync({ ...pair, greenToBlue: pair.blue.access, pgDump: [...client, "pg_dump"] });
       const { equal, seconds: took } = await verify(pair, { parallel: 1 });
       if (!equal) throw new Error("the copy is not equal");
+      say(`compared in ${took.toFixed(1)} s`);
       const bytes = await bytesOf(pair.blue);
+      const users = (work: () => Promise<unknown>) =>
+        withOpenWrites(pair.blue.access, { rate: ORDERS_PER_SECOND, transaction: ORDER }, work);
+      const alone = await users(() => sleep(ALONE_MS));
+      const during = await users(() => verify(pair, { parallel: 1 }));
       return {
         gigabytes: size(bytes),
         seconds: seconds(took),
         megabytesPerSecond: { value: Math.round(bytes / 1e6 / took), unit: "MB/s on each side" },
+        users: { value: { alone: { ...alone }, during: { ...during } }, unit: "orders, ms" },
+        p95Ratio: { value: rounded(during.p95 / alone.p95), unit: "during to alone" },
       };
     }),
 };

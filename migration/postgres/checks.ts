@@ -2,14 +2,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Catalog, published, readCatalog, requireIdentities } from "./catalog.ts";
 import { type Database, field } from "./database.ts";
 import { requireFences } from "./fence.ts";
+import { endProcesses, processLine } from "./held-up.ts";
 import { APPLIER, SCHEMA, streamName, WATCHDOG } from "./names.ts";
 import type { Sessions } from "./path.ts";
 
 /** Transactions that are older than this may well be there for long. */
 const LONG_MS = 1_000;
 
-/** How long ended sessions may take to be gone. */
-const ENDING_MS = 2_000;
 const ROUNDS = 3;
 const BREATH_MS = 200;
 
@@ -94,16 +93,15 @@ export async function requireNoLongTransactions(database: Database, mayEnd: bool
   for (let round = 1; ; round += 1) {
     const rows = await database.query(LONG);
     if (rows.length === 0) return ended;
-    const named = rows.map(
-      (row) =>
-        `process ${row.pid} of ${row.usename} on ${database.side}, ${row.state} for ${row.seconds} s: ${row.query}`,
-    );
+    const named = rows.map((row) => processLine(row, database));
     if (!mayEnd || round > ROUNDS)
       throw new Error(
         `transactions that the flip would wait for (end them, or let the flip end them):\n${named.join("\n")}`,
       );
-    for (const row of rows)
-      await database.query("SELECT pg_terminate_backend($1::int, $2)", [field(row, "pid"), ENDING_MS]);
+    await endProcesses(
+      database,
+      rows.map((row) => field(row, "pid")),
+    );
     ended.push(...named);
     // Those that waited for it get on now.
     await pause(BREATH_MS);

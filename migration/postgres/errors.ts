@@ -1,3 +1,6 @@
+/** A lock did not come within `lock_timeout`. */
+export const LOCK_TIMEOUT = "55P03";
+
 /** The SQLSTATE, or the code of the operating system, of an error or of what caused it. */
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

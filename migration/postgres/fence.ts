@@ -1,6 +1,7 @@
 import type { Catalog, Table } from "./catalog.ts";
 import { type Database, field } from "./database.ts";
 import { errorCode } from "./errors.ts";
+import { endProcesses, HeldUp, namingHolders } from "./held-up.ts";
 import { requireEpoch } from "./lock.ts";
 import { identifier, qualified, SCHEMA } from "./names.ts";
 
@@ -24,7 +25,6 @@ const PATIENT_MS = 1_500;
 const HURRIED_ATTEMPTS = 12;
 const ATTEMPTS = 15;
 const DEADLOCK = "40P01";
-const LOCK_TIMEOUT = "55P03";
 
 /** `mixed`: somebody has switched single triggers by hand, and nobody can say what was written. */
 export type FenceState = "open" | "closed" | "mixed";
@@ -82,6 +82,8 @@ async function fencedTables(database: Database): Promise<{ table: string; closed
 export interface FenceOptions {
   epoch: number;
   lockTimeoutMs: number;
+  /** Ends those who were still at work after the first wait; their clients see an error. @default false */
+  endHolders?: boolean;
 }
 
 /**
@@ -97,14 +99,17 @@ export async function fence(database: Database, tables: Table[], options: FenceO
     const hurried = attempt <= HURRIED_ATTEMPTS;
     const patience = hurried ? HURRIED_MS : PATIENT_MS;
     try {
-      return await switchTriggers(database, order, "ENABLE", { ...options, patience }, async () => undefined);
+      return await namingHolders(database, () =>
+        switchTriggers(database, order, "ENABLE", { ...options, patience }, async () => undefined),
+      );
     } catch (error) {
       if (errorCode(error) === DEADLOCK) deadlocks += 1;
-      else if (errorCode(error) === LOCK_TIMEOUT) timeouts += 1;
+      else if (error instanceof HeldUp) timeouts += 1;
       else throw error;
       // A writer that was held up itself is done by the second time; a long transaction would not come to its end by the third either.
       const again = deadlocks > 0 || timeouts < 2;
       if (!again || attempt === ATTEMPTS) throw error;
+      if (options.endHolders && error instanceof HeldUp) await endProcesses(database, error.processes);
       const first = await waitedFor(database, error);
       if (first !== undefined && order.includes(first)) order = [first, ...order.filter((name) => name !== first)];
     }

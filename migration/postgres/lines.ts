@@ -95,8 +95,12 @@ async function look(flip: Flip): Promise<void> {
   await recordBegin(at, { id: flip.id, source: from, target: to, who: lease.who, epoch: lease.epoch, budgetMs });
 }
 
-function close({ lease, from, catalog }: Flip): Promise<void> {
-  return fence(lease.at[from], catalog.tables, { epoch: lease.epoch, lockTimeoutMs: LOCK_TIMEOUT_MS });
+function close({ lease, from, catalog, endLongTransactions }: Flip): Promise<void> {
+  return fence(lease.at[from], catalog.tables, {
+    epoch: lease.epoch,
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
+    endHolders: endLongTransactions,
+  });
 }
 
 async function drain(flip: Flip): Promise<void> {

@@ -109,6 +109,9 @@ const holderOf = (lock: string) => `
 SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND (classid, objid) = (${lock})
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
+/** The process of whoever works on the move, as an SQL question. */
+export const OPERATOR = holderOf(LOCK);
+
 /** Ends the session that has a lock of ours, for whoever knows that nobody is at work in it. */
 export async function endHolder(database: Database, lock: string): Promise<void> {
   await database.query(`SELECT pg_terminate_backend(pid) FROM (${holderOf(lock)}) holder`);
@@ -121,7 +124,7 @@ async function refusal(database: Database): Promise<string> {
 
 /** Whether somebody works on the move now. */
 export async function isHeld(database: Database): Promise<boolean> {
-  return (await database.query(holderOf(LOCK))).length > 0;
+  return (await database.query(OPERATOR)).length > 0;
 }
 
 async function nextEpoch(at: Sessions, who: string): Promise<number> {

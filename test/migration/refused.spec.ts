@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { Database } from "../../migration/postgres/database.ts";
 import { readFence } from "../../migration/postgres/fence.ts";
-import { FlipAborted, FlipRefused, flip } from "../../migration/postgres/flip.ts";
+import { FlipAborted, FlipRefused, flip, type LineEvent } from "../../migration/postgres/flip.ts";
 import { COMMIT_POINT, LINES, type Line } from "../../migration/postgres/lines.ts";
 import { takeLease } from "../../migration/postgres/lock.ts";
 import { commitMove, prepareMove } from "../../migration/postgres/move.ts";
@@ -58,6 +58,29 @@ describe("a flip that does not come to its end", function () {
       await refused(/appuser on blue, idle in transaction for 1 s: UPDATE account SET balance/);
       strictEqual(await pair.writer(), "blue");
       await flip(pair.move, { to: "green", who, endLongTransactions: true });
+      await flip(pair.move, { to: "blue", who });
+      await rejects(session.query("COMMIT"));
+      await pair.intact();
+    }));
+
+  it("names whoever wrote after the first look and does not let go, and ends it where that is allowed", () =>
+    withSession(async (session) => {
+      const write = async ({ line, phase }: LineEvent) => {
+        if (line !== "F1" || phase !== "end") return;
+        await session.query("BEGIN");
+        await session.query("UPDATE account SET balance = balance WHERE id = 2");
+      };
+      await rejects(flip(pair.move, { to: "green", who, onLine: write }), (error: Error) => {
+        match(
+          error.message,
+          /line F2: its tables were not let go in time by:\nprocess \d+ of appuser on blue, idle in transaction/,
+        );
+        match(error.message, /UPDATE account SET balance = balance WHERE id = 2/);
+        return error instanceof FlipAborted;
+      });
+      strictEqual(await pair.writer(), "blue");
+      await session.query("ROLLBACK");
+      await flip(pair.move, { to: "green", who, onLine: write, endLongTransactions: true });
       await flip(pair.move, { to: "blue", who });
       await rejects(session.query("COMMIT"));
       await pair.intact();
