@@ -137,10 +137,9 @@ export const verification: Entry = {
       if (!equal) throw new Error("the copy is not equal");
       say(`compared in ${took.toFixed(1)} s`);
       const bytes = await bytesOf(pair.blue);
-      const users = (work: () => Promise<unknown>) =>
-        withOpenWrites(pair.blue.access, { rate: ORDERS_PER_SECOND, transaction: ORDER }, work);
-      const alone = await users(() => sleep(ALONE_MS));
-      const during = await users(() => verify(pair, { parallel: 1 }));
+      const users = { access: pair.blue.access, rate: ORDERS_PER_SECOND, transaction: ORDER };
+      const alone = await withOpenWrites(users, () => sleep(ALONE_MS));
+      const during = await withOpenWrites(users, () => verify(pair, { parallel: 1 }));
       return {
         gigabytes: size(bytes),
         seconds: seconds(took),
