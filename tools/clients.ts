@@ -20,7 +20,7 @@ const POOLER: Record<string, string> = { pgbouncer: "pgbouncer" };
 const KEY_STORE: Record<string, string> = { "redis-check-rdb": "redis-tools" };
 
 /** What gives a server another clock than the machine's; the program is only the sign that its library is there. */
-const CLOCK: Record<string, string> = { faketime: "faketime" };
+const CLOCK: Record<string, string> = { datefudge: "datefudge" };
 
 /** Where Debian puts daemons, which is not on everybody's PATH. */
 const DAEMONS = ["/usr/sbin"];

@@ -1,7 +1,7 @@
 import type { Catalog, Table } from "./catalog.ts";
 import { type Database, field } from "./database.ts";
-import { errorCode } from "./errors.ts";
-import { endProcesses, HeldUp, namingHolders } from "./held-up.ts";
+import { errorCode, LOCK_TIMEOUT } from "./errors.ts";
+import { endProcesses, HolderWatch } from "./held-up.ts";
 import { requireEpoch } from "./lock.ts";
 import { identifier, qualified, SCHEMA } from "./names.ts";
 
@@ -92,6 +92,20 @@ export interface FenceOptions {
  * way, and begins the next time with the table it waited for, so that it comes to take them in the writers' own order.
  */
 export async function fence(database: Database, tables: Table[], options: FenceOptions): Promise<void> {
+  const watch = new HolderWatch(database);
+  try {
+    await takeInTurns(database, tables, options, watch);
+  } finally {
+    await watch.end();
+  }
+}
+
+async function takeInTurns(
+  database: Database,
+  tables: Table[],
+  options: FenceOptions,
+  watch: HolderWatch,
+): Promise<void> {
   let order = tables.map(({ schema, name }) => qualified(schema, name)).sort();
   let deadlocks = 0;
   let timeouts = 0;
@@ -99,17 +113,17 @@ export async function fence(database: Database, tables: Table[], options: FenceO
     const hurried = attempt <= HURRIED_ATTEMPTS;
     const patience = hurried ? HURRIED_MS : PATIENT_MS;
     try {
-      return await namingHolders(database, () =>
-        switchTriggers(database, order, "ENABLE", { ...options, patience }, async () => undefined),
-      );
+      return await switchTriggers(database, order, "ENABLE", { ...options, patience }, async () => undefined);
     } catch (error) {
-      if (errorCode(error) === DEADLOCK) deadlocks += 1;
-      else if (error instanceof HeldUp) timeouts += 1;
-      else throw error;
+      const code = errorCode(error);
+      if (code === DEADLOCK) deadlocks += 1;
+      else if (code === LOCK_TIMEOUT) timeouts += 1;
+      // A session that was ended in the middle of its wait has no code.
+      else throw code === undefined ? watch.named(error) : error;
       // A writer that was held up itself is done by the second time; a long transaction would not come to its end by the third either.
       const again = deadlocks > 0 || timeouts < 2;
-      if (!again || attempt === ATTEMPTS) throw error;
-      if (options.endHolders && error instanceof HeldUp) await endProcesses(database, error.processes);
+      if (!again || attempt === ATTEMPTS) throw watch.named(error);
+      if (options.endHolders && code === LOCK_TIMEOUT) await endProcesses(database, watch.processes);
       const first = await waitedFor(database, error);
       if (first !== undefined && order.includes(first)) order = [first, ...order.filter((name) => name !== first)];
     }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { otherSide, type Side } from "../side.ts";
 import { readFence } from "./fence.ts";
+import { HeldUp } from "./held-up.ts";
 import { COMMIT_POINT, type Flip, FREEZE, LINES, type Line, RESUMED } from "./lines.ts";
 import { type Lease, takeLease } from "./lock.ts";
 import type { Move } from "./move.ts";
@@ -188,7 +189,7 @@ class Run {
   async #putBack(error: unknown): Promise<void> {
     const { lease, to, from, budgetMs } = this.#flip;
     const why = this.#overdue
-      ? `the freeze budget of ${budgetMs / 1000} s was used up in line ${this.#now}`
+      ? `the freeze budget of ${budgetMs / 1000} s was used up in line ${this.#now}${error instanceof HeldUp ? `: ${error.message}` : ""}`
       : `line ${this.#now}: ${messageOf(error)}`;
     await this.#flip.snapshots?.release();
     await lease.release();

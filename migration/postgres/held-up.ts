@@ -1,6 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Database, field, type Row } from "./database.ts";
-import { errorCode, LOCK_TIMEOUT } from "./errors.ts";
 import { OPERATOR } from "./lock.ts";
 
 /** How long ended sessions may take to be gone. */
@@ -26,49 +25,51 @@ export async function endProcesses(database: Database, pids: readonly string[]):
   for (const pid of pids) await database.query("SELECT pg_terminate_backend($1::int, $2)", [pid, ENDING_MS]);
 }
 
-/** A lock did not come in time; the message says who has it. */
-export class HeldUp extends Error {
-  readonly processes: string[];
+/** Locks did not come; the message says who had them. */
+export class HeldUp extends Error {}
 
-  constructor(database: Database, holders: readonly Row[], cause: unknown) {
-    const named = holders.map((row) => processLine(row, database)).join("\n");
-    super(named === "" ? String(cause) : `its tables were not let go in time by:\n${named}`, { cause });
-    this.processes = holders.map((row) => field(row, "pid"));
+/** Looks who has the locks that a session waits for, while it waits. */
+export class HolderWatch {
+  readonly #database: Database;
+  readonly #ended = new AbortController();
+  readonly #looking: Promise<void>;
+  #seen: Row[] = [];
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#looking = this.#look();
   }
-}
 
-/**
- * Runs what waits for locks.
- * @throws HeldUp when one did not come within `lock_timeout`
- */
-export async function namingHolders<T>(database: Database, work: () => Promise<T>): Promise<T> {
-  const ended = new AbortController();
-  const looking = lookWhile(database, ended.signal);
-  try {
-    return await work();
-  } catch (error) {
-    if (errorCode(error) !== LOCK_TIMEOUT) throw error;
-    ended.abort();
-    throw new HeldUp(database, await looking, error);
-  } finally {
-    ended.abort();
+  /** Who was in the way at the last look that found anybody. */
+  get processes(): string[] {
+    return this.#seen.map((row) => field(row, "pid"));
   }
-}
 
-/** @returns who was in the way at the last look that found anybody */
-async function lookWhile(database: Database, signal: AbortSignal): Promise<Row[]> {
-  const session = database.another({ setup: ["SET statement_timeout = '1s'"], once: true });
-  let seen: Row[] = [];
-  const rest = (ms: number) => pause(ms, undefined, { signal }).catch(() => undefined);
-  try {
-    for (await rest(FIRST_MS); !signal.aborted; await rest(REST_MS)) {
-      const rows = await session.query(BLOCKERS);
-      if (rows.length > 0) seen = rows;
+  /** The same error, with those who were in the way. */
+  named(error: unknown): unknown {
+    if (this.#seen.length === 0) return error;
+    const lines = this.#seen.map((row) => processLine(row, this.#database));
+    return new HeldUp(`its tables were not let go in time by:\n${lines.join("\n")}`, { cause: error });
+  }
+
+  async end(): Promise<void> {
+    this.#ended.abort();
+    await this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    const { signal } = this.#ended;
+    const session = this.#database.another({ setup: ["SET statement_timeout = '1s'"], once: true });
+    const rest = (ms: number) => pause(ms, undefined, { signal }).catch(() => undefined);
+    try {
+      for (await rest(FIRST_MS); !signal.aborted; await rest(REST_MS)) {
+        const rows = await session.query(BLOCKERS);
+        if (rows.length > 0) this.#seen = rows;
+      }
+    } catch {
+      // Without a name the wait itself is still reported.
+    } finally {
+      await session.close();
     }
-  } catch {
-    // Without a name the wait itself is still reported.
-  } finally {
-    await session.close();
   }
-  return seen;
 }
