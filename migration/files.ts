@@ -20,3 +20,8 @@ export function writeJson(folder: string, name: string, content: unknown, kept =
   writeFileSync(`${path}.${process.pid}`, JSON.stringify(content), { mode: 0o600, flush: kept });
   renameSync(`${path}.${process.pid}`, path);
 }
+
+/** Of a note in such a file, in milliseconds. One of the future is as old as it is far: the clock was set back since. */
+export function age({ at }: { at: number }): number {
+  return Math.abs(Date.now() - at);
+}

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { Scalar } from "./text.ts";
+import { hostOf, type Scalar } from "./text.ts";
 
 /** What a unit still needs when everything else is taken from it. */
 export interface SandboxSpec {
@@ -67,7 +67,7 @@ export function sandbox(spec: SandboxSpec = {}): Record<string, Scalar | string[
 
 /** This host, and those of the URLs given: by their addresses, or, as a name can be any address, no border at all. */
 export function reachable(...urls: (string | undefined)[]): Pick<SandboxSpec, "network" | "peers"> {
-  const hosts = urls.flatMap((url) => (url === undefined ? [] : [new URL(url).hostname.replace(/^\[|\]$/g, "")]));
+  const hosts = urls.flatMap((url) => (url === undefined ? [] : [hostOf(new URL(url))]));
   if (hosts.length === 0) return { network: "loopback" };
   return hosts.some((host) => isIP(host) === 0)
     ? { network: "any" }

@@ -42,6 +42,11 @@ export function environmentFile(values: Record<string, string>): string {
   return keyValues(Object.fromEntries(quoted), "=");
 }
 
+/** The host of a URL as a socket takes it: an IPv6 address without its brackets. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, "");
+}
+
 /** What stands in a part of an address. @returns undefined where a `%` in it begins nothing */
 export function decoded(text: string): string | undefined {
   try {

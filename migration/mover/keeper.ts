@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { age } from "../files.ts";
 import { streamFrom } from "../postgres/applier/path.ts";
 import { type ApplierStatus, runApplier } from "../postgres/applier/service.ts";
 import { Database } from "../postgres/database.ts";
@@ -8,7 +9,7 @@ import { watchFlips } from "../postgres/watchdog.ts";
 import type { Side } from "../side.ts";
 import type { Configuration } from "./configuration.ts";
 import { KeysKeeper } from "./keys/keeper.ts";
-import { age, type Note } from "./mailbox.ts";
+import type { Note } from "./mailbox.ts";
 
 const POLL_MS = 20;
 const EVERY_MS = 1_000;

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import { age } from "../files.ts";
 import type { ApplierHost } from "../postgres/applier/path.ts";
 import type { Side } from "../side.ts";
-import { age, type Mailbox, type Note, type Wish } from "./mailbox.ts";
+import type { Mailbox, Note, Wish } from "./mailbox.ts";
 
 /** A service that says nothing for so long hangs or is gone. */
 const SILENCE_MS = 10_000;

@@ -31,11 +31,6 @@ export interface Note {
   recovered?: string;
 }
 
-/** Of a note, in milliseconds. One of the future is as old as it is far: the clock was set back since. */
-export function age({ at }: Note): number {
-  return Math.abs(Date.now() - at);
-}
-
 /**
  * How the verbs and the service speak with each other: files in one folder, each written whole. They outlive both, and a start of
  * the machine, and need no right over systemd.

@@ -11,6 +11,16 @@ import type { Question, Reply, Server } from "./server.ts";
 export interface Difference {
   key: Buffer;
   what: string;
+  /** The values of both sides when they were looked at, by their digests. */
+  values: Values;
+}
+
+type Values = readonly [here: string, there: string];
+
+/** Of two sides in use. */
+export interface ComparisonInUse extends Comparison {
+  /** Keys written so often that no two looks at them are of one moment: both sides changed from one look to the next. */
+  changing: number;
 }
 
 /** What a comparison has looked at. Equal is `complete` without differences, and nothing else. */
@@ -36,21 +46,31 @@ const AGAIN_MS = 300;
 /** A payload ends with the version of its format and a checksum over all of it. */
 const PAYLOAD_FOOTER = 10;
 
-/** A comparison of two sides in use: what differs is looked at again. */
+/**
+ * A comparison of two sides in use: what differs is looked at again. A key that changes on both sides meanwhile is carried, and no difference;
+ * that both have the same of it only a comparison without writers can show.
+ */
 export async function compareInUse(
   from: Server,
   to: Server,
   policies: Policies,
   options: CompareOptions = {},
-): Promise<Comparison> {
+): Promise<ComparisonInUse> {
   const { toleranceMs = 1_000, again = 4 } = options;
-  const result = await compare(from, to, policies, options);
+  const result = { ...(await compare(from, to, policies, options)), changing: 0 };
   for (let time = 0; time < again && result.differences.length > 0; time += 1) {
     await pause(AGAIN_MS);
+    const before = new Map(result.differences.map(({ key, values }) => [key.toString("latin1"), values]));
     const keys = result.differences.map(({ key }) => key);
-    result.differences = await compareKeys(from, to, keys, toleranceMs);
+    const found = await compareKeys(from, to, keys, toleranceMs);
+    result.differences = found.filter(({ key, values }) => !isChanging(before.get(key.toString("latin1")), values));
+    result.changing += found.length - result.differences.length;
   }
   return result;
+}
+
+function isChanging(before: Values | undefined, now: Values): boolean {
+  return before !== undefined && before[0] !== now[0] && before[1] !== now[1];
 }
 
 /**
@@ -102,7 +122,7 @@ async function compareKeys(
     const what =
       expiryDifference(...expiries, toleranceMs) ??
       (await valueDifference(from, to, key, here[at] ?? null, there[at] ?? null));
-    return what === undefined ? [] : [{ key, what }];
+    return what === undefined ? [] : [{ key, what, values: [shortened(here[at]), shortened(there[at])] }];
   });
   return (await Promise.all(found)).flat();
 }
@@ -136,6 +156,10 @@ async function valueDifference(
   // The same value is laid out in another order, or in another form, by another server.
   const [one, other] = await Promise.all([digest(from, key), digest(to, key)]);
   return one === other ? undefined : "has another value";
+}
+
+function shortened(payload: Reply | undefined): string {
+  return Buffer.isBuffer(payload) ? createHash("sha256").update(payload).digest("base64") : "none";
 }
 
 function body(payload: Buffer): Buffer {

@@ -96,6 +96,9 @@ export function isReply(error: unknown): boolean {
   return error instanceof ReplyError;
 }
 
+/** Whoever was asked and does not send a byte for so long is taken for gone; a network that swallows everything says nothing of itself. */
+const SILENCE_MS = 10_000;
+
 /** The settings all our clients share. */
 export function openClient(access: Access, who: string): Redis {
   const { host, port, username, password, db = 0, tls } = access;
@@ -109,6 +112,7 @@ export function openClient(access: Access, who: string): Redis {
     autoResendUnfulfilledCommands: false,
     enableReadyCheck: false,
     connectTimeout: 5_000,
+    socketTimeout: SILENCE_MS,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),

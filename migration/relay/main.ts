@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { readJson, writeJson } from "../files.ts";
+import { age, readJson, writeJson } from "../files.ts";
 import type { Side } from "../side.ts";
 import { NOTE, ORDER, type Order, type RelayNote } from "./orders.ts";
 import { type Place, Relay } from "./relay.ts";
@@ -47,7 +47,7 @@ while (!stop.signal.aborted) {
   const next = readJson<Order>(folder, ORDER) ?? order;
   // A hold ends by itself, too.
   if (next.id !== order.id || (held && order.heldUntil <= Date.now())) await obey(next);
-  if (Date.now() - told >= EVERY_MS) tell();
+  if (age({ at: told }) >= EVERY_MS) tell();
   await pause(POLL_MS, undefined, { signal: stop.signal }).catch(() => undefined);
 }
 await relay.close();

@@ -2,7 +2,7 @@ import type { BundleFile, BundleUnit } from "../bundle.ts";
 import { moverFolder } from "../pgbouncer/writer.ts";
 import { appRights, cachePort, moverUser, relayedUser } from "../redis/render.ts";
 import { reachable, sandbox } from "../sandbox.ts";
-import { decoded, ini } from "../text.ts";
+import { decoded, hostOf, ini } from "../text.ts";
 import { packRelay } from "./pack.ts";
 
 /** A move of keys between blue's Redis and this host's cache. */
@@ -80,10 +80,6 @@ export const relayUnit: BundleUnit = {
   name: unit,
   watches: [`${scripts}/relay.mjs`, configuration, `/etc/systemd/system/${unit}`],
 };
-
-function hostOf({ hostname }: URL): string {
-  return hostname.replace(/^\[|\]$/g, "");
-}
 
 /** What is wrong with the address of blue's Redis, without a word of it. */
 export function redisUrlProblems(url: string): string[] {

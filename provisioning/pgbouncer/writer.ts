@@ -1,5 +1,5 @@
 import type { BundleCommand, BundleFile } from "../bundle.ts";
-import { ini, template } from "../text.ts";
+import { hostOf, ini, template } from "../text.ts";
 
 /** A move of the data by replication: the application writes to blue's database first, and to this host's from some moment on. */
 export interface PooledMove {
@@ -58,9 +58,10 @@ interface Target {
 }
 
 function blueTarget(url: string): Target {
-  const { hostname, port, pathname, username, password } = new URL(url);
+  const parsed = new URL(url);
+  const { port, pathname, username, password } = parsed;
   return {
-    host: hostname.replace(/^\[|\]$/g, ""),
+    host: hostOf(parsed),
     port: Number(port || 5432),
     database: decodeURIComponent(pathname.slice(1)),
     user: decodeURIComponent(username),

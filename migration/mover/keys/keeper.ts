@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { age } from "../../files.ts";
 import { countKeys } from "../../redis/count.ts";
 import type { Progress } from "../../redis/follower.ts";
 import { endMove, openMove, type Session } from "../../redis/move.ts";
@@ -193,7 +194,7 @@ export class KeysKeeper {
   #progress(progress: Progress): void {
     const { state } = this.#note;
     const now = state === "switching" ? state : progress.phase === "sweep" ? "copying" : "following";
-    this.#note = { ...this.#note, state: now, progress };
+    this.#note = { ...this.#note, state: now, progress, heard: Date.now() };
     if (now !== state) this.#tell({});
   }
 
@@ -203,7 +204,7 @@ export class KeysKeeper {
   }
 
   #tellEvery(): void {
-    if (Date.now() - this.#note.at >= (this.#note.state === "copying" ? EVERY_MS / 4 : EVERY_MS)) this.#tell({});
+    if (age(this.#note) >= (this.#note.state === "copying" ? EVERY_MS / 4 : EVERY_MS)) this.#tell({});
   }
 
   #tell(change: Partial<KeysNote>): void {

@@ -32,6 +32,8 @@ export interface KeysNote {
   state: "resting" | "waiting" | "copying" | "following" | "switching";
   writer?: Side;
   progress?: Progress;
+  /** When both servers last took part in a round, in milliseconds since 1970: what was said of them is as old as that. */
+  heard?: number;
   why?: string;
   /** The wish that is fulfilled, or was refused. */
   answered: string;

@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import { readJson, writeJson } from "../../files.ts";
+import { age, readJson, writeJson } from "../../files.ts";
 import type { Fence } from "../../redis/fence.ts";
 import { NOTE, ORDER, type Order, type RelayNote } from "../../relay/orders.ts";
 import type { Side } from "../../side.ts";
 
+/** It says once a second how it is; one that has not for so long is not there, or hangs. */
+const SILENCE_MS = 5_000;
+const SILENT = "the relay does not answer: see 'systemctl status bascule-relay' on green";
 /** Longest the relay takes for an order. */
 const OBEYED_MS = 5_000;
 
@@ -26,6 +29,11 @@ export class RelayControl {
     return readJson<RelayNote>(this.#folder, NOTE);
   }
 
+  /** @throws Error where the relay is not at work: its clients could not be kept waiting in a switch */
+  requireAnswering(): void {
+    if (this.note === undefined || age(this.note) > SILENCE_MS) throw new Error(SILENT);
+  }
+
   /** Where the relay is not there it obeys when it comes again; nobody is led anywhere by then. */
   async lead(side: Side): Promise<void> {
     const before = readJson<Order>(this.#folder, ORDER);
@@ -35,8 +43,7 @@ export class RelayControl {
 
   /** Keeps clients waiting. @throws Error where the relay does not answer */
   async hold(longestMs: number): Promise<void> {
-    if (!(await this.#order({ side: this.side, heldUntil: Date.now() + longestMs })))
-      throw new Error("the relay does not answer: see 'systemctl status bascule-relay' on green");
+    if (!(await this.#order({ side: this.side, heldUntil: Date.now() + longestMs }))) throw new Error(SILENT);
   }
 
   async #order(order: Omit<Order, "id">): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { age } from "../../files.ts";
 import { countKeys, type KeyCount } from "../../redis/count.ts";
 import { plannedPromises } from "../../redis/promise.ts";
 import type { Side } from "../../side.ts";
@@ -14,7 +15,7 @@ export interface KeysStatus {
   writer: Side;
   /** Where the application on green asks for them. */
   relay: Side;
-  /** What the other side has not got yet: keys, of those that were noted; seconds since the service said so. */
+  /** What the other side has not got yet: keys, of those that were noted; seconds since both servers were last heard of. */
   lag: { keys: number; seconds: number } | null;
   /** Keys of the writer by their prefix, counted just now; null where it does not answer. */
   count: KeyCount | null;
@@ -35,11 +36,11 @@ export async function keysStatus(keys: Keys): Promise<KeysStatus> {
   const { mailbox, relay, move } = keys;
   const { note, wish } = mailbox;
   const writer = writerOf(note);
-  const seconds = Math.round((Date.now() - (note?.at ?? 0)) / 100) / 10;
+  const seconds = Math.round(age({ at: note?.heard ?? 0 }) / 100) / 10;
   const counted = await atBoth(keys, (at) => countKeys(at[writer], move.policies, Date.now() + COUNT_MS)).catch(
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
-  const isGone = seconds * 1000 > SILENCE_MS;
+  const isGone = note === undefined || age(note) > SILENCE_MS;
   const state = wish.do === "rest" || wish.do === "commit" ? "none" : isGone ? "gone" : stateOf(note);
   const why = [note?.why, typeof counted === "string" && counted !== note?.why ? counted : undefined];
   const said = state === "none" ? "" : why.filter((text) => text !== undefined).join("; ");

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import { age } from "../../files.ts";
 import { FlipRefused } from "../../postgres/flip.ts";
 import { compareInUse } from "../../redis/compare.ts";
 import { countKeys, type KeyCount, sayUndeclared } from "../../redis/count.ts";
@@ -19,7 +20,7 @@ const SILENT = "the mover's service does not answer: see 'systemctl status bascu
 const PATIENCE_MS = 3_000;
 /** How long a switch waits for queues to be empty; users wait for a rollback. */
 const DRAIN_MS: Record<Side, number> = { green: 60_000, blue: 10_000 };
-/** The service says once a second how it is. */
+/** The service says once a second how it is, and hears of both servers more often. */
 const FRESH_MS = 2_000;
 /** How long it may take to be current again. */
 const FOLLOW_MS = 60_000;
@@ -86,6 +87,7 @@ export async function requireKeysFollow(keys: Keys, to: Side, drainMs = DRAIN_MS
   if (writer === to) return;
   if (wish.do === "rest" || wish.do === "commit" || note === undefined)
     throw new FlipRefused("the keys were not brought to green yet: bascule sync");
+  requireRelay(keys);
   const { progress } = await requireFollowing(keys, to);
   if ((progress?.troubles ?? 0) > 0)
     throw new FlipRefused(`${progress?.troubles} keys cannot be carried to ${to}: bascule inspect names them`);
@@ -105,17 +107,31 @@ export async function requireKeysFollow(keys: Keys, to: Side, drainMs = DRAIN_MS
   }
 }
 
+/** @throws FlipRefused where its clients could not be kept waiting */
+function requireRelay({ relay }: Keys): void {
+  try {
+    relay.requireAnswering();
+  } catch (error) {
+    throw new FlipRefused(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** Both servers took part in what it says of them. */
+function isFollowing({ state, heard = 0 }: KeysNote): boolean {
+  return state === "following" && age({ at: heard }) < FRESH_MS;
+}
+
 /** A service that was begun anew looks at every key once more, which is worth some waiting. */
 async function requireFollowing(keys: Keys, to: Side): Promise<KeysNote> {
   const { mailbox } = keys;
   const { note: said } = mailbox;
   // As the service said just now; a rollback need not wait for its next word.
-  if (said?.state === "following" && Date.now() - said.at < FRESH_MS) return said;
-  const late = Date.now() + FOLLOW_MS;
-  const isOver = ({ state }: KeysNote) => state === "following" || Date.now() > late;
+  if (said !== undefined && age(said) < FRESH_MS && isFollowing(said)) return said;
+  const late = performance.now() + FOLLOW_MS;
+  const isOver = (note: KeysNote) => isFollowing(note) || performance.now() > late;
   try {
     const note = await until(keys, mailbox.wish, isOver, tellProgress(keys));
-    if (note.state === "following") return note;
+    if (isFollowing(note)) return note;
     throw new Error(`it has looked at ${note.progress?.keys.done ?? 0} keys so far`);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
@@ -167,10 +183,12 @@ export async function commitKeys(keys: Pick<Keys, "mailbox">): Promise<void> {
 
 /** What a comparison of the keys said. */
 export interface KeysVerification {
-  /** Every key to copy was looked at, and none differs. */
+  /** Every key to copy was looked at, and none differs; keys that are `changing` are carried, and more cannot be said of them now. */
   equal: boolean;
   complete: boolean;
   keys: number;
+  /** Of them, written so often that they could not be looked at on both sides at one moment. */
+  changing: number;
   seconds: number;
   differences: string[];
 }
@@ -186,6 +204,7 @@ export function verifyKeys(keys: Keys): Promise<KeysVerification> {
       equal: found.complete && found.differences.length === 0,
       complete: found.complete,
       keys: found.keys,
+      changing: found.changing,
       seconds: Math.round((performance.now() - began) / 100) / 10,
       differences: found.differences.map(({ key, what }) => `${showKey(key)} ${what}`),
     };
@@ -204,18 +223,21 @@ async function until(
   holds: (note: KeysNote) => boolean,
   tell: (note: KeysNote) => void,
 ): Promise<KeysNote> {
-  const began = Date.now();
-  let waits = 0;
+  // By what differs and by time that only grows: clocks are set.
+  const before = mailbox.note?.at;
+  let [last, spoke, waits] = [before, performance.now(), 0];
   for (; ; await pause(POLL_MS)) {
     const { note } = mailbox;
+    const now = performance.now();
     if (mailbox.wish.id !== wish.id) throw new FlipRefused("somebody else has asked for something else meanwhile");
-    if (note !== undefined && note.at >= began) {
+    if (note?.at !== last) [last, spoke] = [note?.at, now];
+    if (note !== undefined && note.at !== before) {
       tell(note);
       if (holds(note)) return note;
-      waits = note.state === "waiting" ? waits || Date.now() : 0;
-      if (waits > 0 && Date.now() - waits > PATIENCE_MS) throw new Error(`the keys: ${note.why ?? "it waits"}`);
+      waits = note.state === "waiting" ? waits || now : 0;
+      if (waits > 0 && now - waits > PATIENCE_MS) throw new Error(`the keys: ${note.why ?? "it waits"}`);
     }
-    if (Date.now() - Math.max(began, note?.at ?? 0) > SILENCE_MS) throw new Error(SILENT);
+    if (now - spoke > SILENCE_MS) throw new Error(SILENT);
   }
 }
 

@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { setTimeout as pause } from "node:timers/promises";
 import { Carrier } from "../../../migration/redis/carry.ts";
-import { compare } from "../../../migration/redis/compare.ts";
+import { compare, compareInUse } from "../../../migration/redis/compare.ts";
 import { Follower, type Progress } from "../../../migration/redis/follower.ts";
 import { Policies } from "../../../migration/redis/policy.ts";
 import { integer, showKey } from "../../../migration/redis/reply.ts";
@@ -132,6 +132,27 @@ describe("keys from one Redis to another", function () {
     await assertSame();
     strictEqual(one.progress.sweeps, 3);
     strictEqual(one.tracker.interruptions, 1);
+  });
+
+  it("compares sides in use: a key that never rests is carried, one that changes on one side only is not", async () => {
+    await blue.ask("SET", "copy:left behind", "1");
+    let turn = 0;
+    const writing = setInterval(() => {
+      turn += 1;
+      void blue.ask("MSET", "copy:never rests", turn, "copy:stuck", turn);
+      void green.ask("MSET", "copy:never rests", turn - 1, "copy:stuck", "0");
+    }, 5);
+    try {
+      while (turn < 3) await pause(5);
+      const { complete, changing, differences } = await compareInUse(blue, green, policies);
+      deepStrictEqual([complete, changing], [true, 1]);
+      deepStrictEqual(differences.map(({ key, what }) => `${showKey(key)} ${what}`).sort(), [
+        '"copy:left behind" is missing on the receiving side',
+        '"copy:stuck" has another value',
+      ]);
+    } finally {
+      clearInterval(writing);
+    }
   });
 
   it("keeps to a number of commands a second", async () => {

@@ -154,6 +154,8 @@ describe("keys moved by the mover, with the application behind the relay", funct
     const { direct, keys } = ground;
     const equal = await verifyKeys(keys);
     ok(equal.equal && equal.complete && equal.keys > 100, JSON.stringify(equal));
+    // The counter of the writers is never the same at two looks.
+    ok(equal.changing <= 1, JSON.stringify(equal));
     await direct.blue.ask("SET", "copy:only on blue", "x");
     const found = await verifyKeys(keys);
     deepStrictEqual([found.equal, found.differences], [false, ['"copy:only on blue" is on the receiving side only']]);
@@ -202,6 +204,31 @@ describe("keys moved by the mover, with the application behind the relay", funct
     await until(keys, () => keys.mailbox.note?.state === "following");
     await moveKeys(keys, "blue", BUDGET_MS);
     strictEqual(await where(), "blue");
+  });
+
+  it("refuses before the rows move while the relay could keep nobody waiting", async () => {
+    const { keys, relay } = ground;
+    relay.kill("SIGSTOP");
+    const late = until(keys, () => Date.now() - (keys.relay.note?.at ?? 0) > 5_000);
+    await late
+      .then(() => rejects(requireKeysFollow(keys, "green"), /the relay does not answer: see 'systemctl status/))
+      .finally(() => relay.kill("SIGCONT"));
+    await until(keys, () => Date.now() - (keys.relay.note?.at ?? 0) < 2_000);
+    await requireKeysFollow(keys, "green");
+  });
+
+  it("takes nothing for current while a server is silent, and goes on when it speaks again", async () => {
+    const { keys, servers } = ground;
+    servers.green.stall(true);
+    try {
+      await until(keys, () => Date.now() - (keys.mailbox.note?.heard ?? 0) > 2_500);
+      strictEqual(keys.mailbox.note?.state, "following");
+      await rejects(requireKeysFollow(keys, "green"), /the keys of green are not current/);
+    } finally {
+      servers.green.stall(false);
+    }
+    await until(keys, () => keys.mailbox.note?.state === "following");
+    await requireKeysFollow(keys, "green");
   });
 
   it("gives the way back up when told so", async () => {

@@ -27,6 +27,7 @@ export interface KeysGround {
   withFile(change: Partial<KeysFile>): Keys;
   /** The service, begun by the call. */
   startKeeper(): ChildProcess;
+  relay: ChildProcess;
   remove(): Promise<void>;
 }
 
@@ -56,6 +57,7 @@ export async function startKeysGround(): Promise<KeysGround> {
     direct,
     servers: { blue, green },
     relayed: { host: "127.0.0.1", port, username: "bascule-app", password: APP_PASSWORD },
+    relay,
     withFile: (change) => quiet({ ...file, ...change }),
     startKeeper() {
       const keeper = run(new URL("./keeper.ts", import.meta.url), folder, join(folder, "file.json"));

@@ -16,6 +16,8 @@ export interface TestServer {
   app: Access;
   /** As the default user. */
   connect(side: Side): Server;
+  /** Stops its process, as a network does that swallows everything: connections stand, and nobody answers. */
+  stall(on: boolean): void;
   remove(): Promise<void>;
 }
 
@@ -25,19 +27,22 @@ export async function startRedis(...more: string[]): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), "bascule-redis-"));
   const settings = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, ...more];
   const child = spawn("redis-check-rdb", settings, { argv0: "redis-server", stdio: "ignore" });
-  return started(port, async () => {
-    await end(child);
-    rmSync(folder, { recursive: true, force: true });
+  return started(port, {
+    stall: (on) => child.kill(on ? "SIGSTOP" : "SIGCONT"),
+    remove: async () => {
+      await end(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
   });
 }
 
-async function started(port: number, remove: () => Promise<void>): Promise<TestServer> {
+async function started(port: number, process: Pick<TestServer, "stall" | "remove">): Promise<TestServer> {
   const access = { host: "127.0.0.1", port };
   await answers(access);
   const server = new Server("blue", access);
   await server.ask("ACL", "SETUSER", APP.username, "on", `>${APP.password}`, "~*", "&*", "+@all", "-@admin");
   server.close();
-  return { access, app: { ...access, ...APP }, connect: (side) => new Server(side, access), remove };
+  return { access, app: { ...access, ...APP }, connect: (side) => new Server(side, access), ...process };
 }
 
 async function answers(access: Access): Promise<void> {
