@@ -68,6 +68,15 @@ describe("the main job", function () {
       assert.deepEqual({ writesLost, writesLostAtTheEnd }, { writesLost: 0, writesLostAtTheEnd: 0 });
     });
 
+    it("takes sessions and carts along each time, and loses none", () => {
+      const { keys, users } = world.report();
+      assert.ok(keys.copied >= 10, `${keys.copied} keys`);
+      assert.equal(keys.heldMs.length, 3);
+      for (const held of keys.heldMs) assert.ok(held > 0 && held < 5_000, `${held} ms`);
+      assert.ok(users.carried >= 10, `${users.carried} times`);
+      assert.deepEqual([users.sessionsLost, users.cartsLost], [0, 0]);
+    });
+
     it("leaves no secret in the clear", () => assert.deepEqual(world.report().leaks, []));
 
     it("ends on green", async () => {
@@ -78,12 +87,17 @@ describe("the main job", function () {
       );
     });
 
-    it("leaves the writes on green and blue current", async () => {
-      const { state, writer, pool, fences } = JSON.parse(must(await world.bascule("data status", "--json")).stdout);
+    it("leaves writes and keys on green, and blue current", async () => {
+      const { state, writer, pool, fences, keys } = JSON.parse(
+        must(await world.bascule("data status", "--json")).stdout,
+      );
       assert.deepEqual(
         { state, writer, pool, fences },
         { state: "current", writer: "green", pool: "green", fences: { blue: "closed", green: "open" } },
       );
+      assert.deepEqual([keys.state, keys.writer, keys.relay], ["following", "green", "green"]);
+      const verified = JSON.parse(must(await world.bascule("verify", "--json")).stdout);
+      assert.deepEqual([verified.equal, verified.keys.equal, verified.keys.differences], [true, true, []]);
     });
   });
 

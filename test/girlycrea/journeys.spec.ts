@@ -16,12 +16,16 @@ class FakeShop {
   surprises: (Reply | undefined)[] = [];
   /** Called before every answer, so that a test can move the shop in the middle of a journey. */
   before: (request: Request) => void = () => undefined;
+  /** Whether both sides have the same sessions and carts, as where keys move. */
+  sharesKeys = false;
+  /** Taken from the cart before the next answer. */
+  lostPieces = 0;
   readonly orders: Record<Side, string[]> = { blue: [], green: [] };
   readonly #accounts: Record<Side, Set<string>> = { blue: new Set(), green: new Set() };
   #session: { side: Side; cart: number } | undefined;
 
   browser(): Browser {
-    return { send: async (request) => this.#answer(request), close: () => undefined };
+    return { cookies: new Map(), send: async (request) => this.#answer(request), close: () => undefined };
   }
 
   #answer(request: Request): Reply {
@@ -29,7 +33,9 @@ class FakeShop {
     const surprise = this.surprises.shift();
     if (surprise) return surprise;
     const body = (request.body ?? {}) as { email?: string; token?: string };
-    const session = this.#session?.side === this.live ? this.#session : undefined;
+    const session = this.sharesKeys || this.#session?.side === this.live ? this.#session : undefined;
+    if (session) session.cart -= this.lostPieces;
+    this.lostPieces = 0;
     const reply = (status: number, content: unknown = {}): Reply => ({ status, side: this.live, body: content });
     if (request.path.startsWith("/api/products?")) return reply(200, { products: [{ id: 3, title: "AMBER PIN" }] });
     if (request.path.startsWith("/api/products/")) return reply(200);
@@ -43,7 +49,10 @@ class FakeShop {
     }
     if (!session) return reply(401);
     if (request.path === "/api/cart" && request.method === "POST") session.cart += 1;
-    if (request.path === "/api/cart") return reply(request.method === "POST" ? 201 : 200);
+    if (request.path === "/api/cart") {
+      const lines = session.cart > 0 ? [{ product: 3, quantity: session.cart }] : [];
+      return reply(request.method === "POST" ? 201 : 200, { lines });
+    }
     if (request.path === "/api/checkout") return this.#checkOut(session, body.token ?? "", reply);
     return reply(this.orders[this.live].includes(request.path.split("/").at(-1) ?? "") ? 200 : 404);
   }
@@ -121,7 +130,7 @@ describe("journeys of the users", () => {
       assert.equal(outcome.records.length, requests, `${name}: ${steps(outcome).join(", ")}`);
       assert.ok(!outcome.gaveUp);
     }
-    assert.equal(Math.round(arrivalInterval(20)), 280);
+    assert.equal(Math.round(arrivalInterval(20)), 267);
   });
 
   it("wait when a write is held and come back with the same token", async () => {
@@ -231,6 +240,91 @@ describe("journeys of the users", () => {
     };
     const outcome = await visit(shop, "newcomer");
     assert.equal(outcome.records.at(-1)?.error, "the shop has forgotten the session");
+    assert.ok(outcome.gaveUp);
+  });
+
+  const backOnGreen = async (change: (shop: FakeShop) => void) => {
+    const [shop, customers] = [new FakeShop(), new Customers()];
+    shop.sharesKeys = true;
+    assert.ok(!(await visit(shop, "undecided", customers)).gaveUp);
+    // Everybody else is new, and the pool of those who come back is full.
+    const [customer] = customers.absent;
+    while (customers.undecided() !== customer);
+    assert.ok(customer);
+    customers.leaveCart(customer);
+    change(shop);
+    return visit(shop, "undecided", customers);
+  };
+
+  it("come back to a full cart, and find it on the other side as it was left", async () => {
+    const outcome = await backOnGreen((shop) => {
+      shop.live = "green";
+    });
+    assert.deepEqual(steps(outcome), ["browse", "search", "cart", "cart-add"]);
+    assert.deepEqual(
+      outcome.records.map(({ carried = false }) => carried),
+      [false, false, true, false],
+    );
+  });
+
+  it("note a cart and a session that did not come along, and begin anew", async () => {
+    const emptied = await backOnGreen((shop) => {
+      shop.live = "green";
+      shop.lostPieces = 1;
+    });
+    assert.deepEqual(
+      emptied.records.map(({ lost, carried }) => lost ?? carried),
+      [undefined, undefined, "cart", undefined],
+    );
+    assert.ok(!emptied.gaveUp);
+    const forgotten = await backOnGreen((shop) => {
+      shop.live = "green";
+      shop.sharesKeys = false;
+    });
+    assert.deepEqual(steps(forgotten).slice(2), ["cart", "login", "signup", "cart-add", "cart", "cart-add"]);
+    assert.deepEqual(
+      forgotten.records.flatMap(({ lost }) => lost ?? []),
+      ["session"],
+    );
+  });
+
+  it("see at the next thing they add that what was in the cart is gone", async () => {
+    const outcome = await backOnGreen((shop) => {
+      shop.live = "green";
+      shop.before = ({ method, path }) => {
+        if (method !== "POST" || path !== "/api/cart") return;
+        shop.live = "blue";
+        shop.lostPieces = 1;
+      };
+    });
+    assert.deepEqual(
+      outcome.records.map(({ lost }) => lost),
+      [undefined, undefined, undefined, "cart"],
+    );
+  });
+
+  it("note a cart that is empty when it is to be paid for, and fill it again", async () => {
+    const [shop, customers] = [new FakeShop(), new Customers()];
+    shop.sharesKeys = true;
+    shop.before = ({ path }) => {
+      if (!path.startsWith("/api/checkout")) return;
+      shop.live = "green";
+      shop.lostPieces = 1;
+      shop.before = () => undefined;
+    };
+    const outcome = await visit(shop, "newcomer", customers);
+    assert.deepEqual(steps(outcome).slice(-4), ["checkout", "cart-add", "checkout", "order"]);
+    assert.deepEqual(
+      outcome.records.flatMap(({ lost }) => lost ?? []),
+      ["cart"],
+    );
+  });
+
+  it("call it a failure when a cart changes without a move", async () => {
+    const outcome = await backOnGreen((shop) => {
+      shop.lostPieces = 1;
+    });
+    assert.equal(outcome.records.at(-1)?.error, "the cart is not as it was left");
     assert.ok(outcome.gaveUp);
   });
 

@@ -13,7 +13,8 @@ const GOOD: Omit<RunReport, "result" | "reasons"> = {
   freezesMs: [80, 90, 100],
   writesLost: 0,
   writesLostAtTheEnd: 0,
-  users: { requests: 100, failed: 0, held: 4, p50: 1, p95: 2, p99: 3 },
+  keys: { copied: 12, heldMs: [110, 120, 130], compared: 3 },
+  users: { requests: 100, failed: 0, held: 4, p50: 1, p95: 2, p99: 3, carried: 9, sessionsLost: 0, cartsLost: 0 },
   secretsInClear: 0,
   leaks: [],
   plugins: "auto",
@@ -43,6 +44,15 @@ describe("the verdict of a run", () => {
       { writesLostAtTheEnd: 2 },
       "2 confirmed order(s) were lost after the second cutover",
     ],
+    ["keys nobody brought", { keys: { ...GOOD.keys, copied: 0 } }, "no session or cart was brought to green"],
+    ["keys that stayed", { keys: { ...GOOD.keys, heldMs: [] } }, "the keys moved 0 time(s), not 3"],
+    [
+      "carts nobody looked for",
+      { users: { ...GOOD.users, carried: 0 } },
+      "nobody came back to a cart on the other side",
+    ],
+    ["a session that was lost", { users: { ...GOOD.users, sessionsLost: 1 } }, "1 session(s) were lost in a move"],
+    ["a cart that was lost", { users: { ...GOOD.users, cartsLost: 2 } }, "2 cart(s) were lost in a move"],
     ["a leak", { secretsInClear: 1 }, "1 secret(s) stand somewhere in the clear"],
   ];
   for (const [name, change, reason] of failures) {

@@ -37,7 +37,7 @@ describe("summary of the users", () => {
     assert.deepEqual([summary.p50, summary.p99], [10, 10_000]);
   });
 
-  it("tells sides, relogins and orders apart", () => {
+  it("tells sides, relogins, orders, and what came along from what was lost apart", () => {
     const order = { token: "t1", at: "2026-11-21T10:00:00.000Z", side: "blue" };
     const summary = summarize(
       [
@@ -45,12 +45,17 @@ describe("summary of the users", () => {
         record({ side: "green" }),
         record({ side: null }),
         record({ relogin: true, status: 401, side: "green" }),
+        record({ carried: true, side: "green" }),
+        record({ lost: "session", relogin: true, status: 401, side: "green" }),
+        record({ lost: "cart", side: "green" }),
+        record({ lost: "cart", side: "green" }),
         record({ step: "order", status: 404, side: "green", error: ORDER_ELSEWHERE }),
       ],
       [order, { ...order, side: "green" }],
     );
-    assert.deepEqual(summary.bySide, { green: 3, blue: 1, unknown: 1 });
-    assert.deepEqual([summary.relogins, summary.ordersAcked, summary.ordersElsewhere], [1, 1, 1]);
+    assert.deepEqual(summary.bySide, { green: 7, blue: 1, unknown: 1 });
+    assert.deepEqual([summary.relogins, summary.ordersAcked, summary.ordersElsewhere], [2, 1, 1]);
+    assert.deepEqual([summary.carried, summary.sessionsLost, summary.cartsLost], [1, 1, 2]);
   });
 
   it("takes percentiles by nearest rank", () => {

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { lookupAt } from "../../examples/girlycrea/users/names.ts";
+import { startShop } from "./https-shop.ts";
 
 const MAIN = join(import.meta.dirname, "../../examples/girlycrea/users/main.ts");
 
@@ -74,4 +75,23 @@ describe("the users' program", () => {
     const lines = readFileSync(out, "utf8").trim().split("\n");
     assert.equal(lines.length, summary.requests);
   });
+
+  it("looks once more at every cart that was left, after it was told to leave", async () => {
+    const shop = await startShop(folder);
+    try {
+      const port = String(shop.port);
+      const args = ["--name", "shop.test", "--dns", dns.server, "--ca", shop.certificate, "--out", out];
+      running = spawn(process.execPath, [MAIN, ...args, "--rate", "150", "--port", port], { stdio: "inherit" });
+      for (const late = Date.now() + 15_000; shop.left() < 5; await sleep(20)) assert.ok(Date.now() < late);
+      const [left, looked] = [shop.left(), shop.looked()];
+      running.kill("SIGTERM");
+      const [code] = await once(running, "close");
+      assert.equal(code, 0);
+      assert.ok(shop.looked() >= looked + left, `${shop.looked() - looked} looks at ${left} carts`);
+      const summary = JSON.parse(readFileSync(join(folder, "summary.json"), "utf8"));
+      assert.deepEqual([summary.failed, summary.sessionsLost, summary.cartsLost], [0, 0, 0]);
+    } finally {
+      await shop.close();
+    }
+  }).timeout(20_000);
 });

@@ -23,7 +23,7 @@ const BLUE = {
 export interface CreateBlueOptions extends CloudAccess {
   /** Where certificates come from, as seen from the server. */
   acme: { directory: string; directoryCa: string };
-  /** Keys, the database password and known_hosts; whoever runs with the same directory finds the same blue. */
+  /** Keys, passwords and known_hosts; whoever runs with the same directory finds the same blue. */
   stateDirectory: string;
   /** Archive of the shop; built from the sources when absent. */
   artefact?: { path: string; hash: string };
@@ -36,7 +36,9 @@ export async function createBlue(options: CreateBlueOptions): Promise<Blue> {
   const { report, stateDirectory } = options;
   const cloud = new Cloud(options);
   const keys = await ensureKeys(stateDirectory);
-  const password = await ensurePassword(stateDirectory);
+  const password = await ensurePassword(stateDirectory, "database-password");
+  const redisPassword = await ensurePassword(stateDirectory, "redis-password");
+  const movePassword = await ensurePassword(stateDirectory, "redis-move-password");
   const shop = options.artefact ?? (await buildArtefact());
   const data = await catalogue();
 
@@ -67,10 +69,18 @@ export async function createBlue(options: CreateBlueOptions): Promise<Blue> {
       DIRECTORY: options.acme.directory,
       DIRECTORY_CA: options.acme.directoryCa,
     }),
-    runScript(access, "database", { DATABASE_PASSWORD: password })
+    Promise.all([
+      runScript(access, "database", { DATABASE_PASSWORD: password }),
+      runScript(access, "redis", { REDIS_PASSWORD: redisPassword, MOVE_PASSWORD: movePassword }),
+    ])
       .then(() => report(`database girlycrea holds the ${data.origin} catalogue`))
       .then(() =>
-        runScript(access, "shop", { DATABASE_PASSWORD: password, RELEASE: shop.hash.slice(0, 12), PORTS: ports }),
+        runScript(access, "shop", {
+          DATABASE_PASSWORD: password,
+          REDIS_PASSWORD: redisPassword,
+          RELEASE: shop.hash.slice(0, 12),
+          PORTS: ports,
+        }),
       )
       .then(() => report(`the shop runs in ${BLUE.ports.length} instances`)),
   ]);
@@ -85,14 +95,16 @@ export async function createBlue(options: CreateBlueOptions): Promise<Blue> {
     recordId,
     ports: BLUE.ports,
     databaseUrl: `postgres://girlycrea:${password}@${address}:5432/girlycrea?sslmode=require`,
+    // Its certificate is the system's own, which nobody else vouches for; PostgreSQL's is the same.
+    redisUrl: `rediss://bascule:${movePassword}@${address}:6379?verify=none`,
     catalogue: data.origin,
   };
   await saveBlue(stateDirectory, facts);
   return openBlue(facts);
 }
 
-async function ensurePassword(directory: string): Promise<string> {
-  const file = join(directory, "database-password");
+async function ensurePassword(directory: string, name: string): Promise<string> {
+  const file = join(directory, name);
   try {
     return (await readFile(file, "utf8")).trim();
   } catch {

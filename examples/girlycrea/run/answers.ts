@@ -14,6 +14,11 @@ export const dataSchema = z.looseObject({
   proof: z
     .looseObject({ equal: z.boolean(), rows: z.number(), tables: z.object({ equal: z.number(), all: z.number() }) })
     .nullable(),
+  keys: z.looseObject({
+    lag: z.looseObject({ keys: z.number() }).nullable(),
+    count: z.looseObject({ declared: z.array(z.looseObject({ policy: z.string(), keys: z.number() })) }).nullable(),
+    switches: z.array(z.looseObject({ freezeMs: z.number(), proof: z.enum(["converged", "compared"]) })),
+  }),
 });
 
 export type DataAnswer = z.infer<typeof dataSchema>;

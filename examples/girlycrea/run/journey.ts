@@ -6,6 +6,7 @@ import { type DataAnswer, dataSchema, moveSchema } from "./answers.ts";
 import { bascule, clear } from "./clearing.ts";
 import { type Commands, stoppable } from "./commands.ts";
 import { missingOnGreen } from "./green.ts";
+import { noteMove, noteSync } from "./moves.ts";
 import { makeOperatorKey, operatorKey, prepareTools } from "./operator.ts";
 import { type Place, rememberStackFile, STACK } from "./place.ts";
 import { type Figures, noFigures, type RunReport, verdict, writeReport } from "./report.ts";
@@ -215,14 +216,13 @@ export class Journey {
   /** Nothing is held: users go on ordering, and what they write follows. */
   async #sync(say: Say): Promise<void> {
     await this.#bascule(["sync", "--json"], say);
-    this.#figures.lagBytes = (await this.#data(say)).lag?.bytes ?? -1;
-    say(`green follows blue, ${this.#figures.lagBytes} bytes behind`);
+    say(noteSync(this.#figures, await this.#data(say)));
   }
 
   async #cutover(say: Say): Promise<void> {
     const { seconds, plan } = moveSchema.parse(JSON.parse(await this.#bascule(["cutover", "--yes", "--json"], say)));
     this.#figures.cutover = { seconds, plan };
-    await this.#noteMove(say);
+    say(noteMove(this.#figures, await this.#data(say)));
     await this.#pause(SETTLE_MS);
   }
 
@@ -232,7 +232,7 @@ export class Journey {
     const { lost, confirmed } = await this.lostOnBlue();
     this.#figures.writesLost = lost;
     say(`writesLost: ${lost} of ${confirmed} confirmed orders are not on blue`);
-    await this.#noteMove(say);
+    say(noteMove(this.#figures, await this.#data(say)));
     await this.#pause(SETTLE_MS);
   }
 
@@ -242,18 +242,6 @@ export class Journey {
     const confirmed = this.users.orders();
     const known = await made(this.#blue).orderTokens();
     return { lost: confirmed.filter(({ token }) => !known.has(token)).length, confirmed: confirmed.length };
-  }
-
-  /** What the last move of the database was: how long it held the writes, and whether both sides were equal at that moment. */
-  async #noteMove(say: Say): Promise<void> {
-    const { flips, proof } = await this.#data(say);
-    this.#figures.freezesMs = flips.map(({ freezeMs }) => freezeMs);
-    if (proof === null) throw new Error("both sides were not compared at the moment of the freeze");
-    const { all, equal } = proof.tables;
-    const before = this.#figures.rows;
-    const mismatched = Math.max(before.mismatched, proof.equal ? 0 : Math.max(1, all - equal));
-    this.#figures.rows = { tables: all, compared: all, mismatched, rows: proof.rows };
-    say(`held for ${Math.round(this.#figures.freezesMs[0] ?? 0)} ms; ${proof.rows} rows in ${all} tables compared`);
   }
 
   async #data(say: Say): Promise<DataAnswer> {
@@ -269,7 +257,10 @@ export class Journey {
 
   async #sendUsersHome(say: Say): Promise<void> {
     this.#figures.users = await this.users.stop();
-    say(`${this.#figures.users.requests} requests, ${this.#figures.users.failed} failed`);
+    const { requests, failed, carried } = this.#figures.users;
+    say(
+      `${requests} requests, ${failed} failed; ${carried} times a cart was found as it had been left on the other side`,
+    );
   }
 
   /** Wherever this run wrote something, no secret of the stack may be readable. */

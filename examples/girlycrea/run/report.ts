@@ -10,6 +10,11 @@ export interface UserSummary {
   p50: number;
   p95: number;
   p99: number;
+  /** Times a customer came from the other side and found session and cart as they had been left. */
+  carried: number;
+  /** Sessions and carts a customer had before a move and not after it. */
+  sessionsLost: number;
+  cartsLost: number;
 }
 
 /** What a run found out; `reports/latest.json` holds exactly this. */
@@ -30,6 +35,8 @@ export interface RunReport {
   lagBytes: number;
   /** How long each move of the database held the writes, the last one first. */
   freezesMs: number[];
+  /** Sessions and carts: keys brought to green; how long each of their moves held them, the last one first; how many of the moves compared every key. */
+  keys: { copied: number; heldMs: number[]; compared: number };
   /** Orders confirmed to a user that blue does not know after the rollback. */
   writesLost: number;
   /** Orders confirmed to a user that green does not know after the second cutover. */
@@ -54,6 +61,11 @@ export function verdict(report: Figures): Pick<RunReport, "result" | "reasons"> 
     report.freezesMs.length === 3 ? "" : `the database moved ${report.freezesMs.length} time(s), not 3`,
     lostReason(report.writesLost, "after the rollback"),
     lostReason(report.writesLostAtTheEnd, "after the second cutover"),
+    report.keys.copied > 0 ? "" : "no session or cart was brought to green",
+    report.keys.heldMs.length === 3 ? "" : `the keys moved ${report.keys.heldMs.length} time(s), not 3`,
+    report.users.carried > 0 ? "" : "nobody came back to a cart on the other side",
+    report.users.sessionsLost === 0 ? "" : `${report.users.sessionsLost} session(s) were lost in a move`,
+    report.users.cartsLost === 0 ? "" : `${report.users.cartsLost} cart(s) were lost in a move`,
     report.users.requests > 0 ? "" : "no user made a request",
     report.users.failed === 0 ? "" : `${report.users.failed} of ${report.users.requests} requests failed`,
     report.secretsInClear === 0 ? "" : `${report.secretsInClear} secret(s) stand somewhere in the clear`,
@@ -80,9 +92,10 @@ export function noFigures({ plugins, steering }: Pick<RunReport, "plugins" | "st
     rollback: { seconds: 0 },
     lagBytes: -1,
     freezesMs: [],
+    keys: { copied: 0, heldMs: [], compared: 0 },
     writesLost: -1,
     writesLostAtTheEnd: -1,
-    users: { requests: 0, failed: 0, held: 0, p50: 0, p95: 0, p99: 0 },
+    users: { requests: 0, failed: 0, held: 0, p50: 0, p95: 0, p99: 0, carried: 0, sessionsLost: 0, cartsLost: 0 },
     secretsInClear: -1,
     leaks: [],
     plugins,
@@ -104,7 +117,7 @@ export function asTable(report: RunReport): string {
     wordWrap: true,
     colWidths: [30, 74],
   });
-  const { rows, users } = report;
+  const { rows, users, keys } = report;
   table.push(
     ["second up", `${report.secondUpChanges} changes`],
     ["preview with refresh", `${report.refreshChanges} changes`],
@@ -120,6 +133,12 @@ export function asTable(report: RunReport): string {
     ["green behind blue", `${report.lagBytes} bytes when the copy was done`],
     ["writes held by the database", freezes(report.freezesMs)],
     ["orders lost", `${report.writesLost} by the rollback, ${report.writesLostAtTheEnd} by the second cutover`],
+    ["keys of Redis", `${keys.copied} brought to green; every one compared in ${keys.compared} moves`],
+    ["keys held by their moves", freezes(keys.heldMs)],
+    [
+      "sessions and carts",
+      `${users.sessionsLost} sessions and ${users.cartsLost} carts lost; ${users.carried} times found on the other side as left`,
+    ],
     ["users", `${users.requests} requests, ${users.failed} failed, ${users.held} held`],
     ["answers", `p50 ${users.p50} ms, p95 ${users.p95} ms, p99 ${users.p99} ms`],
     ["secrets in the clear", `${report.secretsInClear}`],

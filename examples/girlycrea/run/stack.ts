@@ -51,7 +51,11 @@ const DEFAULT_CLOUD_PORT = 4380;
 export interface BlueFacts {
   address: string;
   databaseUrl: string;
+  redisUrl: string;
 }
+
+/** The shop's keys: what a customer would miss goes along, and what the catalogue can tell again does not. */
+const KEYS = { "session:": "copy", "cart:": "copy", "product:": "drop", "products:": "drop" };
 
 /**
  * Writes into the stack file what only this run knows. Secrets go through stdin: an argument can be read by everybody on the
@@ -77,6 +81,7 @@ export async function configure(
     "bascule:probe.resolver": cloud.dns,
     "bascule:probe.caCertificate": cloud.acme.rootCa,
     "bascule:traffic.steering": steering,
+    ...Object.fromEntries(Object.entries(KEYS).map(([prefix, policy]) => [`bascule:redis.move["${prefix}"]`, policy])),
     // Instances run side by side, and each holds a way to its own database open.
     "bascule:postgres.forwardPort": String(FORWARD_PORT + cloud.port - DEFAULT_CLOUD_PORT),
   };
@@ -92,6 +97,7 @@ export async function configure(
     "bascule:acmeDnsToken": cloud.cloudflare.token,
     "bascule:sshPrivateKey": sshKey.privateKey,
     "bascule:blueDatabaseUrl": blue.databaseUrl,
+    "bascule:blueRedisUrl": blue.redisUrl,
   };
   for (const [key, value] of Object.entries(secrets)) await stack.pulumi(["config", "set", "--secret", key], value);
 }

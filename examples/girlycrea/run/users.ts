@@ -15,6 +15,9 @@ const summarySchema = z.looseObject({
   p50: z.number(),
   p95: z.number(),
   p99: z.number(),
+  carried: z.number(),
+  sessionsLost: z.number(),
+  cartsLost: z.number(),
 });
 const orderSchema = z.looseObject({
   token: z.string(),

@@ -20,6 +20,7 @@ export interface Reply {
 
 /** One user's browser: its cookies, its connections. Never throws for what the network does. */
 export interface Browser {
+  cookies: Map<string, string>;
   send(request: Request): Promise<Reply>;
   close(): void;
 }
@@ -35,7 +36,6 @@ export interface BrowserOptions {
 }
 
 export function openBrowser(options: BrowserOptions): Browser {
-  const cookies = new Map<string, string>();
   let pool: { address: string; connections: Pool } | undefined;
 
   /** Connections to an address the name no longer has are left to finish what they carry. */
@@ -55,12 +55,14 @@ export function openBrowser(options: BrowserOptions): Browser {
       path,
       headers: {
         ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...(cookies.size === 0 ? {} : { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") }),
+        ...(browser.cookies.size === 0
+          ? {}
+          : { cookie: [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ") }),
       },
       body: body === undefined ? null : JSON.stringify(body),
       signal: options.signal ? AbortSignal.any([timeout, options.signal]) : timeout,
     });
-    keepCookies(cookies, response.headers["set-cookie"]);
+    keepCookies(browser.cookies, response.headers["set-cookie"]);
     const text = await response.body.text();
     const retryAfter = Number(one(response.headers["retry-after"]) ?? Number.NaN);
     return {
@@ -71,7 +73,8 @@ export function openBrowser(options: BrowserOptions): Browser {
     };
   }
 
-  return {
+  const browser: Browser = {
+    cookies: new Map(),
     async send(request) {
       try {
         return await exchange(request);
@@ -83,6 +86,7 @@ export function openBrowser(options: BrowserOptions): Browser {
       pool?.connections.destroy().catch(() => undefined);
     },
   };
+  return browser;
 }
 
 function connectTo(address: string, { name, port = 443, ca, timeoutMs = 10_000 }: BrowserOptions): Pool {

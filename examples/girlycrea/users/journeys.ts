@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { Account, logIn, signUp } from "./account.ts";
 import type { Reply, Request } from "./browser.ts";
 import type { Customer, Customers } from "./customers.ts";
 import { ORDER_ELSEWHERE } from "./summary.ts";
@@ -52,8 +53,32 @@ const regular: Journey = {
   },
 };
 
-/** Who comes in which order, over and over: three of five only look. */
-export const CYCLE: readonly Journey[] = [windowShopper, newcomer, windowShopper, regular, windowShopper];
+/** Fills a cart, or looks whether it is as it was left, wherever the shop is by now; adds something, and goes without an order. */
+const undecided: Journey = {
+  name: "undecided",
+  requests: 4,
+  async run(visit, customers) {
+    const product = await browse(visit);
+    const customer = customers.undecided();
+    if (!customer) return;
+    visit.cookies = customer.cookies;
+    const account = new Account(visit, customers, customer);
+    if (customer.side === null) await signUp(visit, customers, customer);
+    else await account.lookAtCart(product);
+    await account.fillCart(product);
+    customer.cookies = visit.cookies;
+    customers.leaveCart(customer);
+  },
+};
+
+/** The last look of somebody who has left a cart. */
+export async function lookOnceMore(visit: Visit, customers: Customers, customer: Customer): Promise<void> {
+  visit.cookies = customer.cookies;
+  await new Account(visit, customers, customer).lookAtCart(customer.cart[0]?.product ?? 1);
+}
+
+/** Who comes in which order, over and over: half of them only look. */
+export const CYCLE: readonly Journey[] = [windowShopper, newcomer, windowShopper, regular, windowShopper, undecided];
 
 /** A page of the catalogue, then a search for a word seen there: works with any catalogue. */
 async function browse(visit: Visit): Promise<number> {
@@ -75,97 +100,49 @@ async function seeProduct(visit: Visit, id: number): Promise<void> {
   await visit.step("product", { method: "GET", path: `/api/products/${id}` }, expects(200));
 }
 
-/** Signs up; logs in where a shop that has moved back has the account already. */
-async function signUp(visit: Visit, customers: Customers, customer: Customer): Promise<void> {
-  const { email, password, name } = customer;
-  const request: Request = { method: "POST", path: "/api/auth/signup", body: { email, password, name } };
-  const reply = await visit.step("signup", request, (answer) =>
-    answer.status === 409 && customer.side !== null && customers.hasMovedSince(customer, answer.side)
-      ? { kind: "ok", error: "the account is here after all", relogin: true }
-      : expects(201)(answer),
-  );
-  if (reply.status === 409) return logIn(visit, customers, customer);
-  customers.confirm(customer, reply.side);
-}
-
-/** Logs in; signs up again where a shop that has moved does not have the account. */
-async function logIn(visit: Visit, customers: Customers, customer: Customer): Promise<void> {
-  const { email, password } = customer;
-  const request: Request = { method: "POST", path: "/api/auth/login", body: { email, password } };
-  const reply = await visit.step("login", request, (answer) => {
-    if (answer.status !== 401) return expects(200)(answer);
-    return customers.hasMovedSince(customer, answer.side)
-      ? { kind: "ok", error: "the account is on the other side", relogin: true }
-      : broken(answer, "the shop has forgotten the account");
-  });
-  if (reply.status === 401) return signUp(visit, customers, customer);
-  customers.confirm(customer, reply.side);
-}
-
 /** From the cart to the order, by one customer, with one token whatever happens on the way. */
 class Purchase {
   readonly #visit: Visit;
-  readonly #customers: Customers;
-  readonly #customer: Customer;
+  readonly #account: Account;
   readonly #product: number;
   readonly #token = randomUUID();
 
   constructor(visit: Visit, customers: Customers, customer: Customer, product: number) {
     this.#visit = visit;
-    this.#customers = customers;
-    this.#customer = customer;
+    this.#account = new Account(visit, customers, customer);
     this.#product = product;
   }
 
   async run(): Promise<void> {
-    await this.#fillCart();
-    await this.#asCustomer("cart", { method: "GET", path: "/api/cart" }, expects(200));
+    await this.#account.fillCart(this.#product);
+    await this.#account.lookAtCart(this.#product);
     const confirmed = await this.#checkOut();
     await this.#seeOrder(confirmed);
-  }
-
-  async #fillCart(): Promise<void> {
-    const request: Request = { method: "POST", path: "/api/cart", body: { product: this.#product, quantity: 1 } };
-    await this.#asCustomer("cart-add", request, expects(201));
   }
 
   async #checkOut(): Promise<Reply> {
     const body = { token: this.#token, payment: "test" };
     for (;;) {
-      const reply = await this.#asCustomer("checkout", { method: "POST", path: "/api/checkout", body }, (answer) =>
-        answer.status === 422 && this.#customers.hasMovedSince(this.#customer, answer.side)
-          ? { kind: "ok", error: "the cart is on the other side" }
+      const request: Request = { method: "POST", path: "/api/checkout", body };
+      const reply = await this.#account.ask("checkout", this.#product, request, (answer) =>
+        answer.status === 422
+          ? this.#account.cartLost(answer, "the cart is on the other side")
           : expects(200, 201)(answer),
       );
       if (reply.status !== 422) {
         this.#visit.diary.order({ token: this.#token, at: this.#visit.now(), side: reply.side });
         return reply;
       }
-      this.#customers.confirm(this.#customer, reply.side);
-      await this.#fillCart();
+      await this.#account.refill(this.#product);
     }
   }
 
   async #seeOrder(confirmed: Reply): Promise<void> {
-    await this.#asCustomer("order", { method: "GET", path: `/api/orders/${this.#token}` }, (answer) =>
+    const request: Request = { method: "GET", path: `/api/orders/${this.#token}` };
+    await this.#account.ask("order", this.#product, request, (answer) =>
       answer.status === 404 && answer.side !== null && answer.side !== confirmed.side
         ? { kind: "ok", error: ORDER_ELSEWHERE }
         : expects(200)(answer),
     );
-  }
-
-  /** A step that needs a session. Where a shop that has moved does not know it, the customer logs in and tries again. */
-  async #asCustomer(name: string, request: Request, judge: (reply: Reply) => Verdict): Promise<Reply> {
-    for (;;) {
-      const reply = await this.#visit.step(name, request, (answer) => {
-        if (answer.status !== 401) return judge(answer);
-        return this.#customers.hasMovedSince(this.#customer, answer.side)
-          ? { kind: "ok", error: "the session is on the other side", relogin: true }
-          : broken(answer, "the shop has forgotten the session");
-      });
-      if (reply.status !== 401) return reply;
-      await logIn(this.#visit, this.#customers, this.#customer);
-      if (name === "cart" || name === "checkout") await this.#fillCart();
-    }
   }
 }

@@ -1,6 +1,6 @@
 import { openBrowser } from "./browser.ts";
-import { Customers } from "./customers.ts";
-import { CYCLE, type Journey } from "./journeys.ts";
+import { type Customer, Customers } from "./customers.ts";
+import { CYCLE, type Journey, lookOnceMore } from "./journeys.ts";
 import type { NameCache } from "./names.ts";
 import { type Clock, type Diary, Disappointed, Visit } from "./visit.ts";
 
@@ -25,17 +25,42 @@ export function arrivalInterval(rate: number, cycle: readonly Journey[] = CYCLE)
   return (requests / rate) * 1_000;
 }
 
-/** Users arrive by a fixed schedule, however the shop is doing: an open loop. Resolves when the signal ends it. */
+/**
+ * Users arrive by a fixed schedule, however the shop is doing: an open loop. When the signal ends it, everybody who has left a cart looks at
+ * it once more; then it resolves.
+ */
 export async function runLoad(options: LoadOptions): Promise<void> {
   const { signal } = options;
   const clock = createClock(signal);
   const customers = new Customers();
   const interval = arrivalInterval(options.rate);
   const start = clock.now();
-  for (let number = 0; !signal.aborted; number += 1) {
-    const arrival = start + number * interval;
-    await clock.sleepUntil(arrival);
-    if (!signal.aborted) void receive(number, arrival, options, clock, customers);
+  const arrivalOf = (visit: number) => start + visit * interval;
+  // It sleeps no longer than the load lasts.
+  const isDue = (visit: number) =>
+    clock.sleepUntil(arrivalOf(visit)).then(
+      () => !signal.aborted,
+      () => false,
+    );
+  let number = 0;
+  for (; await isDue(number); number += 1) void receive(number, arrivalOf(number), options, clock, customers);
+  // One more look by everybody who has left a cart: on the side where the shop has ended up.
+  await Promise.all(customers.absent.map((customer, at) => seeOff(number + at, customer, options, customers)));
+}
+
+/** After the load has ended, so without its signal. */
+async function seeOff(number: number, customer: Customer, options: LoadOptions, customers: Customers): Promise<void> {
+  const { name, port, names, ca, diary } = options;
+  const browser = openBrowser({ name, names, ca, ...(port === undefined ? {} : { port }) });
+  const clock = createClock(new AbortController().signal);
+  try {
+    const arrival = clock.now();
+    const visit = new Visit({ number, journey: "undecided", browser, diary, clock, arrival, think: 0 });
+    await lookOnceMore(visit, customers, customer);
+  } catch (error) {
+    if (!(error instanceof Disappointed)) throw error;
+  } finally {
+    browser.close();
   }
 }
 

@@ -5,7 +5,6 @@ import { runLoad } from "./load.ts";
 import { lookupAt, NameCache } from "./names.ts";
 import type { AckedOrder, RequestRecord } from "./records.ts";
 import { summarize } from "./summary.ts";
-import { Disappointed } from "./visit.ts";
 
 const HELP = `Customers of the shop, arriving by a fixed schedule until they are told to stop (SIGTERM, SIGINT, --seconds).
 Writes every request to --out, confirmed orders to orders.jsonl and the sum of it all to summary.json beside it.
@@ -74,9 +73,7 @@ async function main(): Promise<void> {
   if (options.seconds) setTimeout(() => end.abort(), options.seconds * 1_000).unref();
   const names = new NameCache(lookupAt(options.dns, options.name));
   const diary = { request: requests.write, order: orders.write };
-  await runLoad({ ...options, names, diary, signal: end.signal }).catch((error: unknown) => {
-    if (!(error instanceof Disappointed)) throw error;
-  });
+  await runLoad({ ...options, names, diary, signal: end.signal });
 
   await Promise.all([requests.close(), orders.close()]);
   writeFileSync(join(folder, "summary.json"), `${JSON.stringify(summarize(requests.lines, orders.lines), null, 2)}\n`);

@@ -21,7 +21,14 @@ export interface RequestRecord {
   error?: string;
   /** The user had to log in (or sign up) again because the shop had moved. */
   relogin?: true;
+  /** What the customer had before the shop moved, and this answer did not have. */
+  lost?: Possession;
+  /** The customer came from the other side, and session and cart were here as they had been left. */
+  carried?: true;
 }
+
+/** What of a customer the shop keeps in Redis. */
+export type Possession = "session" | "cart";
 
 /** An order the shop has confirmed. From here on it may not get lost. */
 export interface AckedOrder {

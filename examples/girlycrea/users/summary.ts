@@ -12,6 +12,12 @@ export interface Summary {
   bySide: Record<string, number>;
   /** Times a user had to log in again because the shop had moved. */
   relogins: number;
+  /** Times a customer came from the other side and found session and cart as they had been left. */
+  carried: number;
+  /** Times a customer was signed in on a side, and was not any more after a move. */
+  sessionsLost: number;
+  /** Times a cart was not what its customer had put into it, after a move. */
+  cartsLost: number;
   ordersAcked: number;
   /** Confirmed orders asked for on the other side, which did not know them (yet). */
   ordersElsewhere: number;
@@ -35,6 +41,9 @@ export function summarize(records: readonly RequestRecord[], orders: readonly Ac
     p99: percentile(latencies, 99),
     bySide: tally(answered.map(({ side }) => side ?? "unknown")),
     relogins: records.filter(({ relogin }) => relogin).length,
+    carried: records.filter(({ carried }) => carried).length,
+    sessionsLost: records.filter(({ lost }) => lost === "session").length,
+    cartsLost: records.filter(({ lost }) => lost === "cart").length,
     ordersAcked: new Set(orders.map(({ token }) => token)).size,
     ordersElsewhere: records.filter(({ kind, error }) => kind === "ok" && error === ORDER_ELSEWHERE).length,
     failures: tally(failed.map(({ step, error, status }) => `${step}: ${error ?? status}`)),

@@ -1,5 +1,5 @@
 import type { Browser, Reply, Request } from "./browser.ts";
-import type { AckedOrder, Kind, RequestRecord } from "./records.ts";
+import type { AckedOrder, Kind, Possession, RequestRecord } from "./records.ts";
 
 /** Where a visit writes down what happened. */
 export interface Diary {
@@ -15,7 +15,9 @@ export interface Clock {
 }
 
 /** What the journey makes of an answer: fine, fine with a remark, or broken and why. */
-export type Verdict = { kind: "ok"; error?: string; relogin?: true } | { kind: "failed"; error?: string };
+export type Verdict =
+  | { kind: "ok"; error?: string; relogin?: true; lost?: Possession; carried?: true }
+  | { kind: "failed"; error?: string };
 
 /** The user leaves: something was broken. It has been recorded. */
 export class Disappointed extends Error {}
@@ -46,6 +48,16 @@ export class Visit {
     return this.#options.diary;
   }
 
+  /** What the browser holds of this shop. */
+  get cookies(): ReadonlyMap<string, string> {
+    return this.#options.browser.cookies;
+  }
+
+  /** The customer comes with the browser of the visit before. */
+  set cookies(cookies: ReadonlyMap<string, string>) {
+    this.#options.browser.cookies = new Map(cookies);
+  }
+
   now(): string {
     return new Date(this.#options.clock.now()).toISOString();
   }
@@ -73,7 +85,7 @@ export class Visit {
     }
   }
 
-  #record(step: string, request: Request, reply: Reply, verdict: { kind: Kind; error?: string; relogin?: true }): void {
+  #record(step: string, request: Request, reply: Reply, verdict: Verdict | { kind: Kind }): void {
     const { number, journey, clock, diary } = this.#options;
     diary.request({
       at: new Date(this.#due).toISOString(),
@@ -85,9 +97,7 @@ export class Visit {
       status: reply.status,
       ms: Math.max(0, Math.round(clock.now() - this.#due)),
       side: reply.side,
-      kind: verdict.kind,
-      ...(verdict.error === undefined ? {} : { error: verdict.error }),
-      ...(verdict.relogin ? { relogin: true } : {}),
+      ...verdict,
     });
   }
 }

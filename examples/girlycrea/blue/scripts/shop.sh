@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # The shop in as many instances as there are ports, behind systemd.
-# Parameters: DATABASE_PASSWORD, RELEASE, PORTS
+# Parameters: DATABASE_PASSWORD, REDIS_PASSWORD, RELEASE, PORTS
 . /root/setup/scripts/lib.sh
 
-systemctl is-active --quiet redis-server || systemctl start redis-server
 id shop >/dev/null 2>&1 || useradd --system --home-dir /srv/shop --shell /usr/sbin/nologin shop
 release=/srv/shop/releases/$RELEASE
 if [ ! -d "$release" ]; then
@@ -17,7 +16,7 @@ umask 077
 cat > "$setup/environment" <<ENVIRONMENT
 NODE_ENV=production
 DATABASE_URL=postgres://girlycrea:$DATABASE_PASSWORD@127.0.0.1:5432/girlycrea
-REDIS_URL=redis://127.0.0.1:6379/0
+REDIS_URL=redis://default:$REDIS_PASSWORD@localhost/0?path=/run/redis/redis-server.sock
 SHOP_SIDE=blue
 SHOP_RELEASE=$RELEASE
 ENVIRONMENT
