@@ -8,6 +8,7 @@ import { createCommands } from "../examples/girlycrea/run/commands.ts";
 import { ROOT, STACK, separateProject } from "../examples/girlycrea/run/place.ts";
 import { converge } from "./converge.ts";
 import { applier, copy, verification } from "./data.ts";
+import { distantFreeze } from "./distant.ts";
 import { logins, measureDrift, victimOf } from "./drift/entry.ts";
 import { type Entry, seconds } from "./figures.ts";
 import { hardening } from "./hardening.ts";
@@ -26,6 +27,7 @@ export const entries: Record<string, Entry> = {
   shop,
   release,
   freeze,
+  "freeze-distant": distantFreeze,
   rollback,
   "data-rollback": dataRollback,
   switches,

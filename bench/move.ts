@@ -1,7 +1,7 @@
 import { flip } from "../migration/postgres/flip.ts";
 import { check, differences } from "../test/migration/support/checker.ts";
 import type { Major } from "../test/migration/support/cluster.ts";
-import { type Pair, startPair } from "../test/migration/support/pair.ts";
+import { type Pair, type PairOptions, startPair } from "../test/migration/support/pair.ts";
 import { startOperator } from "../test/migration/support/processes.ts";
 import { startShoppers, type Writers } from "../test/migration/support/writer.ts";
 import { ensurePooler } from "../tools/clients.ts";
@@ -18,7 +18,8 @@ const ROLLBACKS = 10;
 const BETWEEN = 200;
 const who = "the benchmark";
 
-interface Run {
+/** What a measurement works on. */
+export interface Run {
   pair: Pair;
   shoppers: Writers;
 }
@@ -67,11 +68,15 @@ export const dataRollback: Entry = {
     }),
 };
 
-/** Measures with writers on the pair, and adds what became of their writes. */
-async function withWriters(say: Say, measure: (run: Run) => Promise<Record<string, Figure>>) {
+/** Measures with writers on a pair, and adds what became of their writes. @param options how it differs from one on loopback */
+export async function withWriters(
+  say: Say,
+  measure: (run: Run) => Promise<Record<string, Figure>>,
+  options: PairOptions = {},
+): Promise<Record<string, Figure>> {
   await ensurePooler(say);
   say(`PostgreSQL ${BLUE} and ${GREEN} behind PgBouncer, ${CLIENTS} clients that write all the time`);
-  const pair = await startPair(BLUE, GREEN);
+  const pair = await startPair(BLUE, GREEN, options);
   const shoppers = startShoppers(pair.application, CLIENTS);
   try {
     await shoppers.progress(BETWEEN);

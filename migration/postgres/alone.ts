@@ -5,6 +5,7 @@ import { unfence } from "./fence.ts";
 import { lockAlone } from "./lock.ts";
 import { LOCK_TIMEOUT_MS, type Move } from "./move.ts";
 import { SCHEMA } from "./names.ts";
+import { recordSwitch } from "./records.ts";
 import { advancePastRows } from "./sequences.ts";
 import { subscribed } from "./stream.ts";
 
@@ -28,9 +29,7 @@ export async function openAlone(move: Move, side: Side, who: string): Promise<vo
     const { tables } = await readCatalog(database);
     const last = await database.one(`SELECT coalesce(max(number), 0) AS number FROM ${SCHEMA}.switch`);
     const number = Number(field(last, "number")) + FAR_AHEAD;
-    await unfence(database, tables, { epoch, lockTimeoutMs: LOCK_TIMEOUT_MS }, () =>
-      database.query(`INSERT INTO ${SCHEMA}.switch (number, epoch, writer) VALUES ($1, $2, $3)`, [number, epoch, side]),
-    );
+    await unfence(database, tables, { epoch, lockTimeoutMs: LOCK_TIMEOUT_MS }, recordSwitch(number, epoch, side));
     await move.pooler.point(side);
     await move.pooler.resume();
   } finally {

@@ -13,6 +13,10 @@ export class ChosenPath implements Path {
     return this.#chosen().from;
   }
 
+  prepare(at: Sessions): Promise<void> {
+    return this.#chosen().prepare(at);
+  }
+
   start(at: Sessions): Promise<void> {
     return this.#chosen().start(at);
   }
@@ -25,7 +29,7 @@ export class ChosenPath implements Path {
     return this.#chosen().trouble(at);
   }
 
-  holds(at: Sessions, lsn: string): Promise<boolean> {
-    return this.#chosen().holds(at, lsn);
+  holds(at: Sessions, lsn: string, waitMs?: number): Promise<boolean> {
+    return this.#chosen().holds(at, lsn, waitMs);
   }
 }

@@ -36,7 +36,7 @@ export interface SessionOptions {
   setup?: readonly string[];
   /** Questions leave before earlier ones are answered, so that a distant server costs one round trip and not one for each. */
   pipeline?: boolean;
-  /** Not opened again after it broke: what it held, such as a lock or a snapshot, is gone with it. */
+  /** Not opened again after it broke: what it held, such as a lock or a snapshot, is gone with it. Its end breaks off what it waits for. */
   once?: boolean;
   /** Takes commands of replication as well, such as CREATE_REPLICATION_SLOT; questions then carry no values. */
   replication?: boolean;
@@ -52,6 +52,9 @@ export class Database {
   #client: pg.Client | undefined;
   #opening: Promise<pg.Client> | undefined;
   #opened = false;
+  #aborted = false;
+  /** Questions that were asked and not yet answered. */
+  #underWay = 0;
   /** The session a transaction is open in: what follows must not go to another one, which would commit each statement alone. */
   #bound: pg.Client | undefined;
 
@@ -64,7 +67,18 @@ export class Database {
   /** @throws Error naming the side and the address, never the password, when there is no way to it */
   async query(sql: string, values: Parameter[] = []): Promise<Row[]> {
     const client = await this.#connected();
-    return (await client.query<Row>(sql, values)).rows;
+    return (await this.#asked(client.query<Row>(sql, values))).rows;
+  }
+
+  /**
+   * Statements without values, separated by `;`, in one round trip and one transaction: an error takes all of them back.
+   * @returns the rows of the last one
+   */
+  async script(sql: string): Promise<Row[]> {
+    const client = await this.#connected();
+    const answer = await this.#asked(client.query<Row>(sql));
+    const last: pg.QueryResult<Row> = Array.isArray(answer) ? answer.at(-1) : answer;
+    return last.rows;
   }
 
   /**
@@ -138,8 +152,10 @@ export class Database {
     }
   }
 
-  /** Ends the session in the middle of whatever it waits for, which fails. */
+  /** Ends the session in the middle of whatever it waits for, which fails; one that is for `once` is not even opened after it. */
   abort(): void {
+    this.#opened = true;
+    this.#aborted = true;
     const client = this.#client;
     if (client === undefined) return;
     this.#forget(client);
@@ -178,10 +194,21 @@ export class Database {
     return new Database(this.side, this.access, options);
   }
 
+  /** Answers that are under way are waited for with `pipeline`, unless the session is for once: then they fail, as they do without. */
   async close(): Promise<void> {
+    if (this.#options.once && this.#underWay > 0) return this.abort();
     const client = this.#client;
     this.#client = undefined;
     await client?.end().catch(() => undefined);
+  }
+
+  async #asked<T>(answer: Promise<T>): Promise<T> {
+    this.#underWay += 1;
+    try {
+      return await answer;
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 
   async #connected(): Promise<pg.Client> {
@@ -226,6 +253,10 @@ export class Database {
     } catch (error) {
       await client.end().catch(() => undefined);
       throw error;
+    }
+    if (this.#aborted && this.#options.once) {
+      client.connection.stream.destroy();
+      throw new Error(`the session at ${this.side}'s database was ended while it was opened`);
     }
     this.#client = client;
     return client;

@@ -2,7 +2,7 @@ import type { Catalog, Table } from "./catalog.ts";
 import { type Database, field } from "./database.ts";
 import { errorCode, LOCK_TIMEOUT } from "./errors.ts";
 import { endProcesses, HolderWatch } from "./held-up.ts";
-import { requireEpoch } from "./lock.ts";
+import { epochHolds } from "./lock.ts";
 import { identifier, qualified, SCHEMA } from "./names.ts";
 
 /** Sorts last, so that the application's own triggers of the same moment have had their say. */
@@ -24,6 +24,7 @@ const PATIENT_MS = 1_500;
 /** Each finds one more table that writers come to earlier than to the others. */
 const HURRIED_ATTEMPTS = 12;
 const ATTEMPTS = 15;
+const MAY_HURRY = "has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')";
 const DEADLOCK = "40P01";
 
 /** `mixed`: somebody has switched single triggers by hand, and nobody can say what was written. */
@@ -113,7 +114,7 @@ async function takeInTurns(
     const hurried = attempt <= HURRIED_ATTEMPTS;
     const patience = hurried ? HURRIED_MS : PATIENT_MS;
     try {
-      return await switchTriggers(database, order, "ENABLE", { ...options, patience }, async () => undefined);
+      return await switchTriggers(database, order, "ENABLE", { ...options, patience });
     } catch (error) {
       const code = errorCode(error);
       if (code === DEADLOCK) deadlocks += 1;
@@ -144,44 +145,35 @@ async function waitedFor(database: Database, error: unknown): Promise<string | u
 
 /**
  * Opens a side in one transaction: the commit point of a flip.
- * @param record what is written in the same transaction
+ * @param record statements that are run in the same transaction
  */
 export function unfence(
   database: Database,
   tables: Table[],
   options: FenceOptions,
-  record: () => Promise<unknown>,
+  ...record: string[]
 ): Promise<void> {
   const names = tables.map(({ schema, name }) => qualified(schema, name)).sort();
-  return switchTriggers(database, names, "DISABLE", { ...options, patience: HURRIED_MS }, record);
+  return switchTriggers(database, names, "DISABLE", { ...options, patience: HURRIED_MS }, ...record);
 }
 
+/** All of it at once, as everybody is held meanwhile: a distant server costs one round trip. */
 async function switchTriggers(
   database: Database,
   names: string[],
   verb: "ENABLE" | "DISABLE",
   { epoch, lockTimeoutMs, patience }: FenceOptions & { patience: number },
-  record: () => Promise<unknown>,
+  ...record: string[]
 ): Promise<void> {
-  const settable = await maySetDeadlockTimeout(database);
-  await database.transaction(async () => {
-    await database.query(
-      `SET LOCAL lock_timeout = ${lockTimeoutMs}${settable ? `; SET LOCAL deadlock_timeout = ${patience}` : ""}`,
-    );
-    await requireEpoch(database, epoch);
-    if (names.length > 0) {
-      await database.query(`LOCK TABLE ${names.map((name) => `ONLY ${name}`).join(", ")} IN SHARE ROW EXCLUSIVE MODE`);
-      await database.query(
-        names.map((name) => `ALTER TABLE ONLY ${name} ${verb} TRIGGER ${identifier(TRIGGER)}`).join("; "),
-      );
-    }
-    await record();
-  });
-}
-
-async function maySetDeadlockTimeout(database: Database): Promise<boolean> {
-  const row = await database.one(
-    `SELECT has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')::text AS may`,
+  const tables = names.map((name) => `ONLY ${name}`).join(", ");
+  await database.script(
+    [
+      `SET LOCAL lock_timeout = ${lockTimeoutMs}`,
+      `SELECT set_config('deadlock_timeout', '${patience}', true) WHERE ${MAY_HURRY}`,
+      epochHolds(database.side, epoch),
+      ...(names.length > 0 ? [`LOCK TABLE ${tables} IN SHARE ROW EXCLUSIVE MODE`] : []),
+      ...names.map((name) => `ALTER TABLE ONLY ${name} ${verb} TRIGGER ${identifier(TRIGGER)}`),
+      ...record,
+    ].join("; "),
   );
-  return field(row, "may") === "true";
 }

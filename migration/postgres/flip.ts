@@ -107,6 +107,7 @@ export async function flip(move: Move, options: FlipOptions): Promise<FlipReport
     evenWithoutWayBack: options.evenWithoutWayBack ?? false,
     prove: options.prove,
     catalog: { tables: [], sequences: [], shape: "" },
+    number: 0,
   };
   return await new Run(work, options).toItsEnd();
 }
@@ -191,7 +192,7 @@ class Run {
     const why = this.#overdue
       ? `the freeze budget of ${budgetMs / 1000} s was used up in line ${this.#now}${error instanceof HeldUp ? `: ${error.message}` : ""}`
       : `line ${this.#now}: ${messageOf(error)}`;
-    await this.#flip.snapshots?.release();
+    await this.#flip.snapshotSessions?.release();
     await lease.release();
     if (this.#now === "F0") throw new FlipRefused(`the writes stay at ${from}: ${messageOf(error)}`, { cause: error });
     const recovery = await this.#recoverFrom(lease, why, error);

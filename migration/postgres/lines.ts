@@ -12,11 +12,10 @@ import { fence, readFence, requireFences, unfence } from "./fence.ts";
 import { type Lease, requireEpoch } from "./lock.ts";
 import { awaitMarker, evenMarkers, type Marker, writeFenceMarker, writeMarker } from "./marker.ts";
 import { LOCK_TIMEOUT_MS, type Move } from "./move.ts";
-import { SCHEMA } from "./names.ts";
-import { lastSwitch, recordBegin } from "./records.ts";
+import { lastSwitch, recordBegin, recordSwitch } from "./records.ts";
 import { mendWay } from "./recover.ts";
 import { advanceSequences } from "./sequences.ts";
-import { holdSnapshots, type Snapshots } from "./snapshots.ts";
+import { openSnapshotSessions, type SnapshotSessions, type Snapshots } from "./snapshots.ts";
 import { dropSlot, ensurePublication, ensureSlot } from "./stream.ts";
 
 /** What the lines of one flip work on, and what they leave for each other. */
@@ -36,9 +35,13 @@ export interface Flip {
   /** Compares both sides as they were at the fence, while traffic goes on. */
   readonly prove?: ((snapshots: Snapshots) => Promise<unknown>) | undefined;
   catalog: Catalog;
+  /** Which opening of a side this one is, counted from the beginning of the move. */
+  number: number;
   marker?: Marker;
   /** Why there is no way back, where the flip went on without one. */
   wayBackMissing?: string;
+  /** Opened before anybody is held. */
+  snapshotSessions?: SnapshotSessions;
   snapshots?: Snapshots;
   proof?: Promise<unknown>;
 }
@@ -92,6 +95,10 @@ async function look(flip: Flip): Promise<void> {
   await move.pooler.canHold(budgetMs);
   // With writes going on: a side that is far behind would be waited for with everybody held.
   await awaitMarker(at, path, await writeMarker(at, path, `before ${flip.id}`), budgetMs / 3);
+  if (flip.prove !== undefined) flip.snapshotSessions = await openSnapshotSessions(at);
+  await move.paths[to].prepare(at);
+  // Both databases are ours alone from here on, so it stays the last one.
+  flip.number = (await lastSwitch(at)).number + 1;
   await recordBegin(at, { id: flip.id, source: from, target: to, who: lease.who, epoch: lease.epoch, budgetMs });
 }
 
@@ -111,14 +118,16 @@ async function drain(flip: Flip): Promise<void> {
 }
 
 async function keep(flip: Flip): Promise<void> {
-  if (flip.prove !== undefined) flip.snapshots = await holdSnapshots(flip.lease.at);
+  flip.snapshots = await flip.snapshotSessions?.hold();
 }
 
 async function lookAgain({ move, lease, from, catalog }: Flip): Promise<void> {
-  const trouble = await move.paths[from].trouble(lease.at);
+  const [trouble] = await Promise.all([
+    move.paths[from].trouble(lease.at),
+    requireNonePrepared(lease.at[from]),
+    requireFences(lease.at[from], catalog),
+  ]);
   if (trouble !== undefined) throw new Error(trouble);
-  await requireNonePrepared(lease.at[from]);
-  await requireFences(lease.at[from], catalog);
 }
 
 async function sequences({ lease, from, to }: Flip): Promise<void> {
@@ -133,36 +142,35 @@ async function endWayThere({ move, lease, from }: Flip): Promise<void> {
 }
 
 async function remember(flip: Flip): Promise<void> {
-  await evenMarkers(flip.lease.at, flip.to);
-  try {
-    await ensureSlot(flip.lease.at, flip.to);
-  } catch (error) {
+  const { at } = flip.lease;
+  const slot = ensureSlot(at, flip.to).catch((error: unknown) => {
     if (!flip.evenWithoutWayBack) throw error;
     flip.wayBackMissing = error instanceof Error ? error.message : String(error);
-  }
+  });
+  // Nothing reads the slot before the next line.
+  await Promise.all([evenMarkers(at, flip.to), slot]);
 }
 
 async function wayBack({ id, move, lease, to, budgetMs, wayBackMissing }: Flip): Promise<void> {
-  if (wayBackMissing !== undefined) return;
   const path = move.paths[to];
-  await path.start(lease.at);
-  await awaitMarker(lease.at, path, await writeFenceMarker(lease.at, path, id), budgetMs);
+  if (wayBackMissing !== undefined) return await path.stop(lease.at);
+  // The slot keeps the marker until somebody reads it.
+  const [, marker] = await Promise.all([path.start(lease.at), writeFenceMarker(lease.at, path, id)]);
+  await awaitMarker(lease.at, path, marker, budgetMs);
   // Still closed, so the first write there is answered as every later one.
   if (move.synchronous?.from === to) await move.synchronous.begin(lease.at);
 }
 
-async function open({ lease, from, to, catalog }: Flip): Promise<void> {
+async function open({ lease, from, to, catalog, number }: Flip): Promise<void> {
   const { at, epoch } = lease;
   if ((await readFence(at[from])) !== "closed") throw new Error(`${from} is open, so ${to} must stay closed`);
-  const { number } = await lastSwitch(at);
-  await unfence(at[to], catalog.tables, { epoch, lockTimeoutMs: LOCK_TIMEOUT_MS }, () =>
-    at[to].query(`INSERT INTO ${SCHEMA}.switch (number, epoch, writer) VALUES ($1, $2, $3)`, [number + 1, epoch, to]),
-  );
+  const options = { epoch, lockTimeoutMs: LOCK_TIMEOUT_MS };
+  await unfence(at[to], catalog.tables, options, recordSwitch(number, epoch, to));
 }
 
 async function release({ move, lease, to }: Flip): Promise<void> {
   // Whoever was stopped here for a while must not send traffic where it no longer belongs.
-  await lease.at[to].transaction(() => requireEpoch(lease.at[to], lease.epoch));
+  await requireEpoch(lease.at[to], lease.epoch);
   await move.pooler.point(to);
   await move.pooler.resume();
 }

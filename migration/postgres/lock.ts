@@ -57,7 +57,7 @@ export interface LeaseOptions {
  * @throws Error naming who holds it
  */
 export async function takeLease(access: Record<Side, Access>, options: LeaseOptions): Promise<Lease> {
-  const open = (side: Side) => new Database(side, access[side], { setup: setupOf(side), once: true });
+  const open = (side: Side) => new Database(side, access[side], { setup: setupOf(side), once: true, pipeline: true });
   const at = { blue: open("blue"), green: open("green") };
   const release = async () => {
     await Promise.all([at.blue.close(), at.green.close()]);
@@ -135,11 +135,20 @@ async function nextEpoch(at: Sessions, who: string): Promise<number> {
   return epoch;
 }
 
-/** Inside a transaction: holds the record until its end, so that nobody can take over between this look and the commit. */
+/** @throws Error naming who has taken the move over since */
 export async function requireEpoch(database: Database, epoch: number): Promise<void> {
-  const row = await database.one(`SELECT epoch, who FROM ${SCHEMA}.operator FOR UPDATE`);
-  if (Number(field(row, "epoch")) !== epoch)
-    throw new Error(
-      `${field(row, "who")} has taken this move over (seen at ${database.side}); nothing was changed there`,
-    );
+  await database.query(epochHolds(database.side, epoch));
+}
+
+/**
+ * A statement that ends its transaction with an error where the move was taken over. It holds the record until the transaction's end, so
+ * that nobody can take over between this look and the commit; and as the server itself looks, the rest can be sent along with it.
+ */
+export function epochHolds(side: Side, epoch: number): string {
+  return `DO $epoch$ DECLARE holder record; BEGIN
+    SELECT epoch, who INTO STRICT holder FROM ${SCHEMA}.operator FOR UPDATE;
+    IF holder.epoch <> ${epoch} THEN
+      RAISE EXCEPTION USING MESSAGE = holder.who || ' has taken this move over (seen at ${side}); nothing was changed there';
+    END IF;
+  END $epoch$`;
 }

@@ -1,8 +1,8 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { otherSide, type Side } from "../side.ts";
 import { field } from "./database.ts";
-import { SCHEMA, streamName } from "./names.ts";
+import { literal, SCHEMA, streamName } from "./names.ts";
 import type { Path, Sessions } from "./path.ts";
+import { waitsFor } from "./session.ts";
 
 /**
  * Makes sure that both sides have the row of a way that is about to begin, before its slot is made. What a way sends is then a change of
@@ -14,6 +14,11 @@ export async function evenMarkers(at: Sessions, from: Side): Promise<void> {
   await Promise.all([at.blue.query(sql, [from]), at.green.query(sql, [from])]);
 }
 
+/** How long one question for a marker waits on the server, where it costs no round trips, before who asks looks around. */
+const WAIT_MS = 200;
+/** How often nothing may have come before it is asked whether anything can. */
+const PATIENT_ROUNDS = 5;
+
 /** A row written on one side after everything else, and where its log ended then. */
 export interface Marker {
   token: string;
@@ -22,17 +27,20 @@ export interface Marker {
 
 /** The marker's table is not fenced, so that it can follow the last write of the application. */
 export async function writeMarker(at: Sessions, path: Path, token: string): Promise<Marker> {
-  await insertMarker(at, path, token);
-  const row = await at[path.from].one("SELECT pg_current_wal_flush_lsn() AS lsn");
+  const source = at[path.from];
+  const [, row] = await Promise.all([
+    insertMarker(at, path, token),
+    source.one("SELECT pg_current_wal_flush_lsn() AS lsn"),
+  ]);
   return { token, lsn: field(row, "lsn") };
 }
 
 /** The marker a flip writes on a closed side: where it has arrived, nothing is missing. Its place in the log is kept on that side. */
 export async function writeFenceMarker(at: Sessions, path: Path, flip: string): Promise<Marker> {
   const token = fenceToken(flip);
-  await insertMarker(at, path, token);
   const sql = `UPDATE ${SCHEMA}.flip SET fenced = pg_current_wal_flush_lsn() WHERE id = $1 RETURNING fenced AS lsn`;
-  return { token, lsn: field(await at[path.from].one(sql, [flip]), "lsn") };
+  const [, row] = await Promise.all([insertMarker(at, path, token), at[path.from].one(sql, [flip])]);
+  return { token, lsn: field(row, "lsn") };
 }
 
 async function insertMarker(at: Sessions, path: Path, token: string): Promise<void> {
@@ -49,9 +57,13 @@ async function insertMarker(at: Sessions, path: Path, token: string): Promise<vo
  */
 export async function awaitMarker(at: Sessions, path: Path, marker: Marker, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  for (let round = 0; ; round += 1) {
-    if ((await arrived(at, path, marker.token)) && (await path.holds(at, marker.lsn))) return;
-    if (round % 50 === 49) {
+  for (let round = 1; ; round += 1) {
+    const [there, onDisk] = await Promise.all([
+      arrived(at, path, marker.token, WAIT_MS),
+      path.holds(at, marker.lsn, WAIT_MS),
+    ]);
+    if (there && onDisk) return;
+    if (round % PATIENT_ROUNDS === 0) {
       const trouble = await path.trouble(at);
       if (trouble !== undefined) throw new Error(trouble);
     }
@@ -60,7 +72,6 @@ export async function awaitMarker(at: Sessions, path: Path, marker: Marker, time
         `what ${path.from} wrote last did not reach ${otherSide(path.from)} within ${timeoutMs} ms; ` +
           `the log of ${otherSide(path.from)}'s server says whether it is late or stuck`,
       );
-    await pause(Math.min(1 + round, 20));
   }
 }
 
@@ -87,8 +98,8 @@ export async function slotFollowsFence(at: Sessions, path: Path): Promise<boolea
   return row !== undefined && (await arrived(at, path, field(row, "token")));
 }
 
-async function arrived(at: Sessions, path: Path, token: string): Promise<boolean> {
-  const sql = `SELECT token FROM ${SCHEMA}.marker WHERE side = $1`;
-  const [row] = await at[otherSide(path.from)].query(sql, [path.from]);
-  return row?.token === token;
+async function arrived(at: Sessions, path: Path, token: string, waitMs = 0): Promise<boolean> {
+  const receiver = at[otherSide(path.from)];
+  const row = `FROM ${SCHEMA}.marker WHERE side = '${path.from}' AND token = ${literal(token)}`;
+  return (await receiver.script(`${waitsFor(`EXISTS (SELECT ${row})`, waitMs)}; SELECT ${row}`)).length > 0;
 }

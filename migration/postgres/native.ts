@@ -7,7 +7,6 @@ import {
   enableSubscription,
   slotHolds,
   slotTrouble,
-  subscribed,
   subscriptionTrouble,
 } from "./stream.ts";
 
@@ -25,14 +24,24 @@ export class NativePath implements Path {
     this.#access = access;
   }
 
+  /** A subscription that is switched off: to make one takes the receiving server a dozen round trips, to switch it on takes none. */
+  async prepare(at: Sessions): Promise<void> {
+    await dropSubscription(at[otherSide(this.from)], this.from);
+    await this.#create(at, false);
+  }
+
   async start(at: Sessions): Promise<void> {
-    const receiver = at[otherSide(this.from)];
-    if (await subscribed(receiver, this.from)) return await enableSubscription(receiver, this.from);
+    if (await enableSubscription(at[otherSide(this.from)], this.from)) return;
+    await this.#create(at, true);
+  }
+
+  async #create(at: Sessions, enabled: boolean): Promise<void> {
     const versions = await Promise.all([at.blue, at.green].map((one) => one.one("SHOW server_version_num")));
-    await createSubscription(receiver, {
+    await createSubscription(at[otherSide(this.from)], {
       from: this.from,
       access: this.#access,
       copyData: false,
+      enabled,
       originNone: versions.every((row) => Number(field(row, "server_version_num")) >= ORIGIN_NONE),
     });
   }
@@ -42,10 +51,14 @@ export class NativePath implements Path {
   }
 
   async trouble(at: Sessions): Promise<string | undefined> {
-    return (await subscriptionTrouble(at[otherSide(this.from)], this.from)) ?? (await slotTrouble(at[this.from]));
+    const [subscription, slot] = await Promise.all([
+      subscriptionTrouble(at[otherSide(this.from)], this.from),
+      slotTrouble(at[this.from]),
+    ]);
+    return subscription ?? slot;
   }
 
-  holds(at: Sessions, lsn: string): Promise<boolean> {
-    return slotHolds(at[this.from], lsn);
+  holds(at: Sessions, lsn: string, waitMs?: number): Promise<boolean> {
+    return slotHolds(at[this.from], lsn, waitMs);
   }
 }

@@ -11,12 +11,20 @@ export type Sessions = Readonly<Record<Side, Database>>;
 export interface Path {
   /** The side whose changes it carries; its slot and its publication there are named `streamName(from)`. */
   readonly from: Side;
+  /**
+   * Does ahead, while nobody is held, what {@link start} would take time for; nothing is carried yet. What was made ahead earlier is made
+   * anew, as tables may have come since.
+   */
+  prepare(at: Sessions): Promise<void>;
   /** Begins to carry from the slot on, which exists. Rows that are there already are not copied. */
   start(at: Sessions): Promise<void>;
   /** Ends it: when this returns nothing arrives any more. The slot stays, as whoever stands still there may not let go of it. */
   stop(at: Sessions): Promise<void>;
   /** @returns why nothing can arrive (it is missing, disabled, has met an error), or undefined where all is well */
   trouble(at: Sessions): Promise<string | undefined>;
-  /** Whether the other side has everything up to this place in the log of `from`, and has it on disk. */
-  holds(at: Sessions, lsn: string): Promise<boolean>;
+  /**
+   * Whether the other side has everything up to this place in the log of `from`, and has it on disk.
+   * @param waitMs how long to wait for that, in milliseconds. @default 0
+   */
+  holds(at: Sessions, lsn: string, waitMs?: number): Promise<boolean>;
 }

@@ -36,6 +36,11 @@ export async function lastSwitch(at: Sessions): Promise<{ writer: Side; number: 
   return last;
 }
 
+/** A statement that notes that a side is opened, for the transaction that does it. */
+export function recordSwitch(number: number, epoch: number, writer: Side): string {
+  return `INSERT INTO ${SCHEMA}.switch (number, epoch, writer) VALUES (${number}, ${epoch}, '${writer}')`;
+}
+
 /** After its deadline an operator may still be putting things back. */
 const GRACE = "interval '3 s'";
 

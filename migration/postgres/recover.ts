@@ -6,7 +6,7 @@ import { fenceArrived, slotFollowsFence } from "./marker.ts";
 import { LOCK_TIMEOUT_MS, type Move } from "./move.ts";
 import { SCHEMA } from "./names.ts";
 import type { Sessions } from "./path.ts";
-import { lastSwitch, openFlip, recordEnd } from "./records.ts";
+import { lastSwitch, openFlip, recordEnd, recordSwitch } from "./records.ts";
 import { dropSlot, ensureSlot } from "./stream.ts";
 import type { SynchronousWay } from "./synchronous.ts";
 
@@ -29,10 +29,8 @@ export interface Recovery {
  * records only say which side was open last. May itself die and be run again.
  */
 export async function recover(move: Move, lease: Lease): Promise<Recovery> {
-  const fences = {
-    blue: await readFence(lease.at.blue),
-    green: await readFence(lease.at.green),
-  };
+  const [blue, green] = await Promise.all([readFence(lease.at.blue), readFence(lease.at.green)]);
+  const fences = { blue, green };
   await refuseSplit(lease, fences);
   const open = (["blue", "green"] as const).find((side) => fences[side] === "open");
   const closed = open === undefined;
@@ -74,11 +72,7 @@ async function refuseSplit(lease: Lease, fences: Record<Side, FenceState>): Prom
 /** After a person has compared both sides: the next recovery opens this one, and a new copy has to be made. */
 export async function settleSplit(lease: Lease, right: Side): Promise<void> {
   const { number } = await lastSwitch(lease.at);
-  await lease.at[right].query(`INSERT INTO ${SCHEMA}.switch (number, epoch, writer) VALUES ($1, $2, $3)`, [
-    number + 1,
-    lease.epoch,
-    right,
-  ]);
+  await lease.at[right].query(recordSwitch(number + 1, lease.epoch, right));
   for (const database of [lease.at.blue, lease.at.green])
     await database.query(`UPDATE ${SCHEMA}.operator SET split = NULL`);
 }
@@ -92,13 +86,7 @@ async function undo(move: Move, { at, epoch }: Lease, writer: Side): Promise<str
   if (move.synchronous?.from === writer) await waitAgain(move.synchronous, at, wayLost);
   const { tables } = await readCatalog(at[writer]);
   const { number } = await lastSwitch(at);
-  await unfence(at[writer], tables, { epoch, lockTimeoutMs: LOCK_TIMEOUT_MS }, () =>
-    at[writer].query(`INSERT INTO ${SCHEMA}.switch (number, epoch, writer) VALUES ($1, $2, $3)`, [
-      number + 1,
-      epoch,
-      writer,
-    ]),
-  );
+  await unfence(at[writer], tables, { epoch, lockTimeoutMs: LOCK_TIMEOUT_MS }, recordSwitch(number + 1, epoch, writer));
   return wayLost;
 }
 

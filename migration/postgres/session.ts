@@ -17,3 +17,17 @@ export const UNHURRIED = [
   "SET lock_timeout = 0",
   "SET idle_in_transaction_session_timeout = 0",
 ] as const;
+
+/** Between two looks of {@link waitsFor}. */
+const LOOK_MS = 2;
+
+/**
+ * A statement that ends when `condition` has come true, or has not for about so long: waiting on the server costs a distant one no
+ * round trips. It counts its looks, as clocks of servers may be set.
+ */
+export function waitsFor(condition: string, ms: number): string {
+  const seconds = LOOK_MS / 1000;
+  return `DO $wait$ BEGIN FOR look IN 1..${Math.ceil(ms / LOOK_MS)} LOOP
+    EXIT WHEN ${condition}; PERFORM pg_sleep(${seconds});
+  END LOOP; END $wait$`;
+}

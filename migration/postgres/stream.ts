@@ -1,10 +1,10 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { otherSide, type Side } from "../side.ts";
 import { forgetProgress } from "./applier/progress.ts";
 import { type Catalog, published } from "./catalog.ts";
 import { type Access, type Database, field } from "./database.ts";
 import { literal, SCHEMA, streamName } from "./names.ts";
 import type { Sessions } from "./path.ts";
+import { waitsFor } from "./session.ts";
 
 /** A slot waits for every writing transaction of its server; longer than this nobody should wait with writes held. */
 const SLOT_TIMEOUT_MS = 5_000;
@@ -42,8 +42,8 @@ export async function ensureSlot(at: Sessions, from: Side): Promise<void> {
   if (slot !== undefined && slot.wal_status !== "lost") return;
   if (slot !== undefined) await dropSlot(database);
   await forgetProgress(at[otherSide(from)], name);
-  await answered(database, SLOT_TIMEOUT_MS, () =>
-    database.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [name]),
+  await database.script(
+    `SET LOCAL statement_timeout = ${SLOT_TIMEOUT_MS}; SELECT pg_create_logical_replication_slot('${name}', 'pgoutput')`,
   );
 }
 
@@ -65,17 +65,17 @@ export async function dropSlot(database: Database): Promise<void> {
   const name = streamName(database.side);
   const began = performance.now();
   while (true) {
-    const [slot] = await database.query("SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1", [name]);
+    const [slot] = await database.script(
+      `${waitsFor(`NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '${name}' AND active_pid IS NOT NULL)`, NOTICE_MS)};
+       SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '${name}' AND active_pid IS NULL;
+       SELECT active_pid FROM pg_replication_slots WHERE slot_name = '${name}'`,
+    );
     if (slot === undefined) return;
     const reader = slot.active_pid ?? null;
-    if (reader === null) break;
-    const waited = performance.now() - began;
-    if (waited > RELEASE_MS)
+    if (performance.now() - began > RELEASE_MS)
       throw new Error(`the slot ${name} of ${database.side} is still in use, by process ${reader} of that server`);
-    if (waited > NOTICE_MS) await end(database, reader);
-    await pause(10);
+    if (reader !== null) await end(database, reader);
   }
-  await database.query("SELECT pg_drop_replication_slot($1)", [name]);
 }
 
 /** Where this role may not, there is still the hope that it ends by itself. */
@@ -83,13 +83,13 @@ async function end(database: Database, pid: string): Promise<void> {
   await database.query("SELECT pg_terminate_backend($1::int)", [pid]).catch(() => undefined);
 }
 
-/** Where the slot's reader has confirmed to have everything on disk. */
-export async function slotHolds(database: Database, lsn: string): Promise<boolean> {
-  const [row] = await database.query(
-    `SELECT (confirmed_flush_lsn >= $2::pg_lsn)::text AS holds FROM pg_replication_slots WHERE slot_name = $1`,
-    [streamName(database.side), lsn],
-  );
-  return row?.holds === "true";
+/**
+ * Where the slot's reader has confirmed to have everything on disk.
+ * @param waitMs how long to wait for that, in milliseconds. @default 0
+ */
+export async function slotHolds(database: Database, lsn: string, waitMs = 0): Promise<boolean> {
+  const slot = `FROM pg_replication_slots WHERE slot_name = '${streamName(database.side)}' AND confirmed_flush_lsn >= '${lsn}'`;
+  return (await database.script(`${waitsFor(`EXISTS (SELECT ${slot})`, waitMs)}; SELECT ${slot}`)).length > 0;
 }
 
 /** @returns why the slot cannot serve its reader, or undefined */
@@ -110,6 +110,8 @@ export interface Subscription {
   access: Access;
   /** Whether rows that are there already are copied first. */
   copyData: boolean;
+  /** Whether it begins at once. @default true */
+  enabled?: boolean;
   /** Leaves out what came from elsewhere; both servers must be of 16 or later. */
   originNone: boolean;
 }
@@ -117,13 +119,14 @@ export interface Subscription {
 /** Made at the receiving side; the slot exists. */
 export async function createSubscription(
   at: Database,
-  { from, access, copyData, originNone }: Subscription,
+  { from, access, copyData, enabled = true, originNone }: Subscription,
 ): Promise<void> {
   const name = streamName(from);
   const options = [
     "create_slot = false",
     `slot_name = ${literal(name)}`,
     `copy_data = ${copyData}`,
+    `enabled = ${enabled}`,
     // Without it a row counts as received when it is visible, and can be gone after a power cut.
     "synchronous_commit = on",
     // A broken connection counts as an error, and one that is switched off stays so; the marker shows what does not get through.
@@ -179,21 +182,30 @@ async function keepOutOfLog(at: Database): Promise<void> {
  */
 export async function dropSubscription(at: Database, from: Side): Promise<void> {
   const name = streamName(from);
-  if (!(await subscribed(at, from))) return;
   await at.query(
-    `ALTER SUBSCRIPTION ${name} DISABLE; ALTER SUBSCRIPTION ${name} SET (slot_name = NONE); DROP SUBSCRIPTION ${name}`,
+    `DO $drop$ BEGIN IF EXISTS (${subscriptionOf(from)}) THEN
+       ALTER SUBSCRIPTION ${name} DISABLE; ALTER SUBSCRIPTION ${name} SET (slot_name = NONE); DROP SUBSCRIPTION ${name};
+     END IF; END $drop$`,
   );
 }
 
-/** Goes on receiving after it was switched off. */
-export async function enableSubscription(at: Database, from: Side): Promise<void> {
-  await at.query(`ALTER SUBSCRIPTION ${streamName(from)} ENABLE`);
+/** Begins to receive, or goes on after it was switched off. @returns whether there is one */
+export async function enableSubscription(at: Database, from: Side): Promise<boolean> {
+  const there = await at.script(
+    `DO $enable$ BEGIN IF EXISTS (${subscriptionOf(from)}) THEN ALTER SUBSCRIPTION ${streamName(from)} ENABLE; END IF; END $enable$;
+     ${subscriptionOf(from)}`,
+  );
+  return there.length > 0;
 }
 
 export async function subscribed(at: Database, from: Side): Promise<boolean> {
-  const sql =
-    "SELECT FROM pg_subscription WHERE subname = $1 AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
-  return (await at.query(sql, [streamName(from)])).length > 0;
+  return (await at.query(subscriptionOf(from))).length > 0;
+}
+
+/** A name is a subscription's in each database of a server anew. */
+function subscriptionOf(from: Side): string {
+  return `SELECT FROM pg_subscription WHERE subname = '${streamName(from)}'
+    AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 }
 
 /** @returns why a subscription receives nothing, or undefined */

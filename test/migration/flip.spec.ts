@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
-import { flip } from "../../migration/postgres/flip.ts";
+import { type FlipReport, flip } from "../../migration/postgres/flip.ts";
 import { LINES } from "../../migration/postgres/lines.ts";
 import { type Verification, verify } from "../../migration/postgres/verify/verify.ts";
 import { death } from "./support/fault.ts";
@@ -108,6 +108,49 @@ describe("writes that move to a distant server, and back", function () {
       }
       deepStrictEqual(await lastLook(ground, true), []);
     }));
+});
+
+describe("writes that move from a distant server, and back", function () {
+  this.timeout(60_000);
+  const ROUND_TRIP_MS = 50;
+  /** Of the whole freeze, with what the servers ask each other and work themselves. */
+  const ROUND_TRIPS = 32;
+  /** Of lines that are one question, or two, and the work of it. */
+  const FEW: [line: string, roundTrips: number][] = [
+    ["F2", 2],
+    ["F4", 2],
+    ["F5", 2],
+    ["F6", 2],
+    ["F8", 3],
+    ["F10", 2],
+    ["F11", 2],
+  ];
+  it("are held for no more round trips than they need", () =>
+    onGround(
+      { versions: [15, 17], pooled: true, pushed: false, delayMs: ROUND_TRIP_MS / 2, beside: "green" },
+      async ({ pair }) => {
+        // The best of two: others may be at work on this machine.
+        const reports: FlipReport[] = [];
+        for (const to of ["green", "blue", "green", "blue"] as const) {
+          reports.push(await flip(pair.move, { to, who, prove: async () => undefined }));
+          await pair.shoppers.progress(8);
+        }
+        await pair.intact();
+        for (const to of ["green", "blue"] as const) {
+          const own = reports.filter((report) => report.to === to);
+          const best = (of: (report: FlipReport) => number) => Math.min(...own.map(of));
+          const lineMs = (name: string) => best(({ lines }) => lines.find(({ line }) => line === name)?.ms ?? 0);
+          const slow = FEW.filter(([name, most]) => lineMs(name) >= (most + 0.5) * ROUND_TRIP_MS);
+          deepStrictEqual(
+            slow.map(([name]) => `${name}: ${lineMs(name)} ms`),
+            [],
+            `to ${to}`,
+          );
+          const freezeMs = best((report) => report.freezeMs);
+          ok(freezeMs < ROUND_TRIPS * ROUND_TRIP_MS, `to ${to}: ${freezeMs} ms`);
+        }
+      },
+    ));
 });
 
 function nameOf({ versions: [blue, green], pooled, pushed }: GroundOptions): string {

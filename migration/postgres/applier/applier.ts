@@ -93,8 +93,7 @@ export class Applier {
     const target = stream.target.another({ name: APPLIER, setup: TARGET_SETUP, pipeline: true });
     try {
       const progress = new Progress(target, stream.slot);
-      await progress.prepare();
-      const since = await readSince(target, stream.slot);
+      const [, since] = await Promise.all([progress.prepare(), readSince(target, stream.slot)]);
       const slot = stream.streamed
         ? await StreamedSlot.open(source, stream.slot, stream.publication, stop)
         : await Slot.find(source, stream.slot, stream.publication);

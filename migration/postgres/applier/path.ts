@@ -25,6 +25,9 @@ export class PushPath implements Path {
     this.#host = host;
   }
 
+  /** An applier opens its sessions within a few round trips, so nothing is kept ready for it. */
+  async prepare(): Promise<void> {}
+
   start(): Promise<void> {
     return this.#host.start();
   }
@@ -37,8 +40,8 @@ export class PushPath implements Path {
     return (await this.#host.trouble()) ?? (await slotTrouble(at[this.from]));
   }
 
-  holds(at: Sessions, lsn: string): Promise<boolean> {
-    return slotHolds(at[this.from], lsn);
+  holds(at: Sessions, lsn: string, waitMs?: number): Promise<boolean> {
+    return slotHolds(at[this.from], lsn, waitMs);
   }
 }
 

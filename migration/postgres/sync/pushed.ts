@@ -1,11 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { prepareSince, readSince, writeSince } from "../applier/progress.ts";
-import { type Database, field } from "../database.ts";
+import { type Database, field, type SessionOptions } from "../database.ts";
 import { parseLsn } from "../lsn.ts";
 import { literal, qualified, streamName } from "../names.ts";
 import type { Path, Sessions } from "../path.ts";
 import { CANONICAL, UNHURRIED } from "../session.ts";
-import { exportSnapshot } from "../snapshots.ts";
+import { exportSnapshot, PLACING } from "../snapshots.ts";
 import { dropSlot, dropSubscription, ensureSlot, slotTrouble, subscribed } from "../stream.ts";
 import { type CopyProgress, readLag } from "./progress.ts";
 
@@ -149,9 +149,9 @@ class Copying {
 
   async run(workers: number): Promise<void> {
     const { blue } = this.#pushed.at;
-    const snapshot = await exportSnapshot(blue);
+    const snapshot = await exportSnapshot(this.#session(blue, PLACING));
     const setup = [...CANONICAL, ...UNHURRIED, "SET row_security = off"];
-    const readers = Array.from({ length: workers }, () => this.#session(blue, setup));
+    const readers = Array.from({ length: workers }, () => this.#session(blue, { setup }));
     try {
       for (const reader of readers) {
         await reader.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
@@ -167,7 +167,7 @@ class Copying {
 
   async #work(reader: Database, lsn: string): Promise<void> {
     const { at, building } = this.#pushed;
-    const writer = this.#session(at.green, [...building, ...CANONICAL]);
+    const writer = this.#session(at.green, { setup: [...building, ...CANONICAL] });
     for (let unit = this.#left.shift(); unit !== undefined; unit = this.#left.shift()) {
       await this.#table(unit, reader, writer, lsn);
       this.#progress.tables.done += 1;
@@ -194,8 +194,8 @@ class Copying {
     progress.bytes.done += bytes - before.bytes;
   }
 
-  #session(database: Database, setup: readonly string[]): Database {
-    const session = database.another({ setup, once: true });
+  #session(database: Database, options: SessionOptions): Database {
+    const session = database.another({ ...options, once: true });
     this.#sessions.push(session);
     return session;
   }

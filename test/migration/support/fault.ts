@@ -9,7 +9,7 @@ import type { LivePair } from "./run.ts";
 export interface Ground {
   pair: LivePair;
   networks: Record<Side, Network>;
-  /** How long a flip that meets a fault may hold writes there: a whole one takes thirty round trips. */
+  /** How long a flip that meets a fault may hold writes there: a whole one takes some twenty round trips. */
   budgetMs: number;
 }
 

@@ -11,8 +11,10 @@ export interface GroundOptions {
   pooled: boolean;
   /** Whether green's changes are pushed to blue, and not subscribed to. */
   pushed: boolean;
-  /** One way, between the servers, and from the operator and the pooler to green. */
+  /** One way, between the servers, and from the operator and the pooler to the side they do not stand beside. */
   delayMs: number;
+  /** Where the operator, the pooler and the applier are; a mover is on green's server. @default "blue" */
+  beside?: Side;
   /** Whether green's commits wait for blue. @default false */
   synchronous?: boolean;
 }
@@ -32,11 +34,12 @@ export async function startGround({
   pooled,
   pushed,
   delayMs,
+  beside = "blue",
   ...more
 }: GroundOptions): Promise<StandingGround> {
   const networks: Network[] = [];
-  const through = async (port: number) => {
-    const network = await startNetwork(port, delayMs);
+  const through = async (port: number, ms = delayMs) => {
+    const network = await startNetwork(port, ms);
     networks.push(network);
     return network;
   };
@@ -52,11 +55,12 @@ export async function startGround({
       pushed,
       ...more,
       peer: async (side, port) => {
-        const network = await through(port);
+        // Where nobody subscribes to green, whoever reaches it is the applier.
+        const network = await through(port, pushed && side === "green" && beside === "green" ? 0 : delayMs);
         between[side] = network;
         return network.port;
       },
-      operator: async (side, port) => (side === "green" && delayMs > 0 ? (await through(port)).port : port),
+      operator: async (side, port) => (side !== beside && delayMs > 0 ? (await through(port)).port : port),
     });
     const { blue, green } = between;
     if (blue === undefined || green === undefined) throw new Error("the servers have no way to each other");

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { field } from "../../../migration/postgres/database.ts";
 import { unfence } from "../../../migration/postgres/fence.ts";
 import { type Flip, LINES, type Line } from "../../../migration/postgres/lines.ts";
-import { SCHEMA } from "../../../migration/postgres/names.ts";
+import { recordSwitch } from "../../../migration/postgres/records.ts";
 import { ensureSlot } from "../../../migration/postgres/stream.ts";
 
 /** The lines of a flip with one mistake in them, each of which somebody has made in earnest. */
@@ -38,9 +38,8 @@ async function bindOneRole({ lease, from }: Flip): Promise<void> {
 
 /** {@link bindOneRole} leaves the other side's triggers open, which the real line would refuse to go on with. */
 async function openAnyway({ lease, to, catalog }: Flip): Promise<void> {
-  await unfence(lease.at[to], catalog.tables, { epoch: lease.epoch, lockTimeoutMs: 3_000 }, () =>
-    lease.at[to].query(`INSERT INTO ${SCHEMA}.switch (number, epoch, writer) VALUES (99, $1, $2)`, [lease.epoch, to]),
-  );
+  const { epoch } = lease;
+  await unfence(lease.at[to], catalog.tables, { epoch, lockTimeoutMs: 3_000 }, recordSwitch(99, epoch, to));
 }
 
 /** The way back begins while the way there still runs: what arrives is sent back. */

@@ -116,13 +116,13 @@ export async function startPair(blue: Major, green: Major, options: PairOptions 
     if (blueCluster === undefined || greenCluster === undefined)
       throw new Error("a database of the test does not start");
     await Promise.all(clusters.map(createShop));
-    if (options.pooler ?? true) pooler = await startPooler(blueCluster.port);
     const bySide = async (by: (side: Side, port: number) => Promise<number>) => ({
       blue: await by("blue", blueCluster.port),
       green: await by("green", greenCluster.port),
     });
     const asItIs = async (_: Side, port: number) => port;
     const operator = await bySide(options.operator ?? asItIs);
+    if (options.pooler ?? true) pooler = await startPooler(operator.blue);
     const place: Place = {
       operator,
       peer: await bySide(options.peer ?? asItIs),
