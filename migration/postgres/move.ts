@@ -73,7 +73,7 @@ async function closeTheOther({ at, epoch }: Lease): Promise<void> {
 }
 
 /**
- * Gives the way back up, for good: nothing is carried any more, and the schema may change again. The side that is closed stays
+ * Gives the way back up, for good: nothing is carried any more, no slot of ours stays on either side, and the schema may change again. The side that is closed stays
  * closed, so that nobody writes there by mistake.
  */
 export async function commitMove(move: Move, who: string): Promise<{ writer: Side }> {
@@ -83,8 +83,11 @@ export async function commitMove(move: Move, who: string): Promise<{ writer: Sid
     if ((await readFence(lease.at[writer])) !== "open")
       throw new Error(`a flip was begun and not ended, so ${writer} is closed; recover it first`);
     await move.synchronous?.end(lease.at);
-    await move.paths[writer].stop(lease.at);
-    await dropSlot(lease.at[writer]);
+    // Also of the other way: what a flip has made ahead, or could not take away, would keep log for ever.
+    for (const side of [writer, otherSide(writer)]) {
+      await move.paths[side].stop(lease.at);
+      await dropSlot(lease.at[side]);
+    }
     await removeGuard(lease.at.blue);
     await removeGuard(lease.at.green);
     return { writer };

@@ -22,6 +22,9 @@ const POLL_MS = 200;
 /** The other side must have kept up for so long before commits wait for it again. */
 const STEADY_MS = 1_000;
 
+/** How long it is tried to let everybody go at the end; well within what systemd gives the mover's service to stop. */
+const CLOSING_MS = 10_000;
+
 /** What was not confirmed for so long counts as behind. */
 const LATE_MS = 500;
 
@@ -42,8 +45,7 @@ export async function watchSynchrony(
   const { signal, onError } = options;
   const trying = async (work: () => Promise<unknown>) => {
     try {
-      await work();
-      return true;
+      return (await work()) !== false;
     } catch (error) {
       onError?.(error instanceof Error ? error : new Error(String(error)));
       return false;
@@ -51,7 +53,8 @@ export async function watchSynchrony(
   };
   try {
     for (; !signal.aborted; await rest(signal)) await trying(() => watch.look());
-    await trying(() => watch.close());
+    const deadline = performance.now() + CLOSING_MS;
+    while (!(await trying(() => watch.close())) && performance.now() < deadline) await pause(POLL_MS);
   } finally {
     await database.close();
   }
@@ -117,9 +120,13 @@ class Watch {
     this.#tellChange();
   }
 
-  /** With nobody who watches, a wait would have no end. */
-  close(): Promise<void> {
-    return this.#change("synchronous", () => this.#way.degrade(this.#database, "whoever watches over it was stopped"));
+  /** With nobody who watches, a wait would have no end. @returns whether that is so; not while somebody else is at work on it */
+  close(): Promise<boolean> {
+    return this.#way.whereFree(this.#database, async () => {
+      const { synchrony } = this.#way;
+      if (synchrony === undefined || synchrony.state === "degraded") return;
+      await this.#way.degrade(this.#database, "whoever watches over it was stopped");
+    });
   }
 
   async #see(): Promise<Sight> {

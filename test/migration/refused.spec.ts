@@ -7,6 +7,7 @@ import { FlipAborted, FlipRefused, flip, type LineEvent } from "../../migration/
 import { COMMIT_POINT, LINES, type Line } from "../../migration/postgres/lines.ts";
 import { takeLease } from "../../migration/postgres/lock.ts";
 import { commitMove, prepareMove } from "../../migration/postgres/move.ts";
+import { streamName } from "../../migration/postgres/names.ts";
 import { recover, SplitBrain, settleSplit } from "../../migration/postgres/recover.ts";
 import { otherSide } from "../../migration/side.ts";
 import { type Network, startNetwork } from "./support/network.ts";
@@ -207,7 +208,14 @@ describe("a flip that does not come to its end", function () {
   });
 
   it("is refused for good after the way back was given up, and the schema may change again", async () => {
+    // As a flip leaves them that was refused, or could not take everything away.
+    const closed = otherSide(await pair.writer());
+    await pair[closed].query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [streamName(closed)]);
+    await pair.move.paths[closed].prepare(pair);
     const { writer } = await commitMove(pair.move, who);
+    for (const side of [pair.blue, pair.green])
+      for (const ours of ["pg_replication_slots", "pg_subscription"])
+        deepStrictEqual(await side.query(`SELECT FROM ${ours}`), [], `${ours} of ${side.side}`);
     await rejects(flip(pair.move, { to: writer === "blue" ? "green" : "blue", who }), /is not current/);
     await pair[writer].query("CREATE TABLE public.fresh (id int)");
     await pair.shoppers.progress(20);

@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { setTimeout as pause } from "node:timers/promises";
 import { flip } from "../../migration/postgres/flip.ts";
+import { WAITING_LOCK } from "../../migration/postgres/lock.ts";
 import { watchSynchrony } from "../../migration/postgres/synchrony-watch.ts";
 import type { Major } from "./support/cluster.ts";
 import type { Ground } from "./support/fault.ts";
@@ -12,6 +13,8 @@ const PATIENCE_MS = 1_000;
 
 const WAYS: [blue: Major, green: Major, pushed: boolean][] = [
   [15, 17, false],
+  [17, 17, false],
+  [15, 17, true],
   [17, 17, true],
 ];
 
@@ -40,6 +43,13 @@ for (const [blue, green, pushed] of WAYS)
           // It is so first, and told then.
           await until(() => watching.told.length > 2);
           deepStrictEqual(watching.told, ["synchronous", "degraded", "synchronous"]);
+          // Silent, and not closed: nothing but the missing answer tells.
+          network.hold();
+          await pair.shoppers.progress(50);
+          strictEqual(watching.way.synchrony?.state, "degraded");
+          network.release();
+          await until(() => watching.told.length > 4);
+          deepStrictEqual(watching.told.slice(3), ["degraded", "synchronous"]);
           for (const to of ["blue", "green"] as const) {
             await flip(pair.move, { to, who });
             strictEqual(watching.way.synchrony?.state, to === "green" ? "synchronous" : undefined);
@@ -47,6 +57,10 @@ for (const [blue, green, pushed] of WAYS)
             await pair.intact();
           }
         } finally {
+          // The end finds somebody at work on it, and tries again.
+          const other = pair.green.another();
+          await other.query(`SELECT pg_advisory_lock(${WAITING_LOCK})`);
+          setTimeout(() => void other.close(), 1_000);
           await watching.end();
         }
         strictEqual(watching.way.synchrony?.state, "degraded", "nobody watches");
