@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { type Configuration, readConfiguration } from "./mover/configuration.ts";
-import { moveWrites, putRight } from "./mover/flips.ts";
+import { commit, moveWrites, putRight } from "./mover/flips.ts";
 import { inspectBoth } from "./mover/inspection.ts";
 import { keep } from "./mover/keeper.ts";
 import { commitKeys, followKeys, requireKeysReady, verifyKeys } from "./mover/keys/verbs.ts";
@@ -11,7 +11,6 @@ import { dataStatus } from "./mover/status.ts";
 import { leadToBlue, synchronise } from "./mover/synchronise.ts";
 import { Database } from "./postgres/database.ts";
 import { FlipRefused } from "./postgres/flip.ts";
-import { commitMove } from "./postgres/move.ts";
 import { verify } from "./postgres/verify/verify.ts";
 
 /*
@@ -62,9 +61,9 @@ const VERBS: Record<string, Verb> = {
   status: dataStatus,
   recover: putRight,
   commit: async (configuration, who) => {
-    const { move, keys } = configuration;
+    const { keys } = configuration;
     if (keys !== undefined) await requireTogether(configuration);
-    const committed = await commitMove(move, who);
+    const committed = await commit(configuration, who);
     if (keys !== undefined) await commitKeys(keys);
     return committed;
   },

@@ -6,7 +6,7 @@ import type { Access } from "../postgres/database.ts";
 import type { Move } from "../postgres/move.ts";
 import { NativePath } from "../postgres/native.ts";
 import type { Path } from "../postgres/path.ts";
-import { PgBouncer } from "../postgres/pooler.ts";
+import { PgBouncer, type Pooler } from "../postgres/pooler.ts";
 import { SynchronousWay } from "../postgres/synchronous.ts";
 import type { Side } from "../side.ts";
 import { KeptApplier } from "./kept-applier.ts";
@@ -24,6 +24,7 @@ interface File {
   wayBack: "asynchronous" | "synchronous";
   wayBackPatienceSeconds: number;
   waitingFile: string;
+  metricsFile: string;
   endLongTransactions: boolean;
   keys?: KeysFile;
 }
@@ -42,6 +43,8 @@ export interface Configuration {
   /** Longest one of them waits. */
   patienceMs: number;
   endLongTransactions: boolean;
+  /** Where the service writes figures for whoever watches. */
+  metricsFile: string;
   /** Where keys of Redis move, too. */
   keys?: Keys;
 }
@@ -49,18 +52,27 @@ export interface Configuration {
 /** Both servers' own way in: over the socket, as the operating system's user postgres. */
 const SOCKETS = "/run/postgresql";
 
+/** @param path the file the bundle writes */
 export function readConfiguration(path: string): Configuration {
   const file = JSON.parse(readFileSync(path, "utf8")) as File;
   const access = {
     blue: blueAccess(file.blue),
     green: { host: SOCKETS, port: 5432, database: file.green.database, user: "postgres" },
   };
-  const mailbox = new Mailbox(file.folder);
   const pooler = new PgBouncer({
     admin: { host: SOCKETS, port: file.poolPort, database: "pgbouncer", user: "pgbouncer" },
     database: file.green.database,
     write: async (side) => pointWriter(file.folder, side),
   });
+  return configurationOf({ ...file, role: file.green.role }, access, pooler);
+}
+
+/** Everything but the ways in: those to the databases and to PgBouncer. */
+export type Choices = Omit<File, "blue" | "green" | "poolPort"> & { role: string };
+
+/** What the verbs work with, from what was chosen and the ways in. */
+export function configurationOf(file: Choices, access: Record<Side, Access>, pooler: Pooler): Configuration {
+  const mailbox = new Mailbox(file.folder);
   const pushed = { blue: pushedBy(mailbox, "blue"), green: pushedBy(mailbox, "green") };
   const native = new NativePath("blue", access.blue);
   const paths = { blue: new ChosenPath(() => (mailbox.pushes ? pushed.blue : native)), green: pushed.green };
@@ -70,12 +82,13 @@ export function readConfiguration(path: string): Configuration {
     access,
     move: { access, paths, pooler, synchronous },
     mailbox,
-    role: file.green.role,
+    role: file.role,
     folder: file.folder,
     freezeBudgetMs: file.freezeBudgetSeconds * 1000,
     waiting,
     patienceMs: file.wayBackPatienceSeconds * 1000,
     endLongTransactions: file.endLongTransactions,
+    metricsFile: file.metricsFile,
     ...(file.keys === undefined ? {} : { keys: readKeys(file.keys, file.folder, file.freezeBudgetSeconds * 1000) }),
   };
 }

@@ -3,6 +3,7 @@ import { requireWatchdog } from "../postgres/checks.ts";
 import { Database } from "../postgres/database.ts";
 import { AlreadyThere, FlipAborted, FlipRefused, flip, type LineEvent } from "../postgres/flip.ts";
 import { takeLease } from "../postgres/lock.ts";
+import { commitMove } from "../postgres/move.ts";
 import { type Recovery, recover } from "../postgres/recover.ts";
 import type { Snapshots } from "../postgres/snapshots.ts";
 import { verify } from "../postgres/verify/verify.ts";
@@ -109,6 +110,13 @@ async function watched({ access }: Configuration): Promise<void> {
 function compare({ access }: Configuration, { blue, green }: Snapshots): Promise<unknown> {
   const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
   return verify(at, { snapshots: { blue, green } });
+}
+
+/** Gives the way back up. The next move looks anew whether green can make a subscription. */
+export async function commit({ move, mailbox }: Configuration, who: string): Promise<{ writer: Side }> {
+  const committed = await commitMove(move, who);
+  mailbox.pushes = false;
+  return committed;
 }
 
 /** Brings a move whose operator died to one open side, as the watchdog does by itself. */

@@ -10,6 +10,7 @@ import type { Side } from "../side.ts";
 import type { Configuration } from "./configuration.ts";
 import { KeysKeeper } from "./keys/keeper.ts";
 import type { Note } from "./mailbox.ts";
+import { measure } from "./metrics.ts";
 
 const POLL_MS = 20;
 const EVERY_MS = 1_000;
@@ -21,14 +22,15 @@ const WELL: Note["applier"][] = ["applying", "current"];
 type Say = (event: Record<string, unknown>) => void;
 
 /**
- * The service: carries one side's changes to the other when it is asked to, watches over flips while there is one and over writes that wait, and
- * follows the keys.
+ * The service: carries one side's changes to the other when it is asked to, watches over flips while there is one and over writes that wait,
+ * follows the keys, and writes figures of all of it.
  */
 export async function keep(configuration: Configuration, stop: AbortSignal, say: Say): Promise<void> {
   const keeper = new Keeper(configuration, say);
   const { keys } = configuration;
   const following = keys === undefined ? [] : [new KeysKeeper(keys, say).run(stop)];
-  await Promise.all([keeper.carry(stop), keeper.watch(stop), keeper.watchWaiting(stop), ...following]);
+  const measuring = measure(configuration, stop);
+  await Promise.all([keeper.carry(stop), keeper.watch(stop), keeper.watchWaiting(stop), measuring, ...following]);
 }
 
 class Keeper {

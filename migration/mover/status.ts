@@ -53,32 +53,37 @@ export async function dataStatus(configuration: Configuration): Promise<DataStat
   const at = { blue: new Database("blue", access.blue), green: new Database("green", access.green) };
   try {
     const roundTripMs = await roundTrip(at.blue);
-    const begun = await at.green.one(COPIED);
-    const nothing = {
-      wayBack: wayBackOf(configuration, "blue"),
-      lag: null,
-      slot: null,
-      flips: [],
-      fences: { blue: "open", green: "open" } as const,
-    };
-    const common = {
+    return {
+      ...(await rowsStatus(configuration, at)),
       pool: pointedWriter(folder),
       roundTripMs,
       proof: readProof(folder),
       ...(keys === undefined ? {} : { keys: await keysStatus(keys) }),
     };
-    if (field(begun, "ready") !== "true" || field(await at.blue.one(COPIED), "ready") !== "true")
-      return { state: begun.begun === "true" ? "copying" : "none", writer: "blue", ...nothing, ...common };
-    return { ...(await ofMove(configuration, at)), ...common };
   } finally {
     await Promise.all([at.blue.close(), at.green.close()]);
   }
 }
 
-async function ofMove(
-  configuration: Configuration,
-  at: Sessions,
-): Promise<Omit<DataStatus, "pool" | "roundTripMs" | "proof" | "keys">> {
+/** What the two databases say of the move. */
+export type RowsStatus = Omit<DataStatus, "pool" | "roundTripMs" | "proof" | "keys">;
+
+export async function rowsStatus(configuration: Configuration, at: Sessions): Promise<RowsStatus> {
+  const begun = await at.green.one(COPIED);
+  if (field(begun, "ready") === "true" && field(await at.blue.one(COPIED), "ready") === "true")
+    return await ofMove(configuration, at);
+  return {
+    state: begun.begun === "true" ? "copying" : "none",
+    writer: "blue",
+    wayBack: wayBackOf(configuration, "blue"),
+    lag: null,
+    slot: null,
+    flips: [],
+    fences: { blue: "open", green: "open" },
+  };
+}
+
+async function ofMove(configuration: Configuration, at: Sessions): Promise<RowsStatus> {
   const { move, mailbox } = configuration;
   const { writer } = await lastSwitch(at);
   const flip = (await openFlip(at.blue)) ?? (await openFlip(at.green));

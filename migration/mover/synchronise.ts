@@ -3,7 +3,7 @@ import { FlipRefused } from "../postgres/flip.ts";
 import { prepareMove } from "../postgres/move.ts";
 import { SCHEMA } from "../postgres/names.ts";
 import { lastSwitch } from "../postgres/records.ts";
-import { subscribed, subscriptionRefusal } from "../postgres/stream.ts";
+import { slotTrouble, subscribed, subscriptionRefusal } from "../postgres/stream.ts";
 import { type SyncStatus, sync } from "../postgres/sync/sync.ts";
 import { type Configuration, pushedBy } from "./configuration.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -54,11 +54,19 @@ async function lead({ move }: Pick<Configuration, "move">): Promise<void> {
   await move.pooler.resume();
 }
 
-/** The servers carry blue's changes themselves where they can; that is tried once, before there is anything to carry. */
+/**
+ * The servers carry blue's changes themselves where they can; that is tried each time there is nothing yet to carry, and kept while there
+ * is.
+ */
 async function chooseWay(at: Both, greenToBlue: Access, mailbox: Mailbox): Promise<void> {
-  if (mailbox.pushes || (await subscribed(at.green, "blue"))) return;
+  if (await subscribed(at.green, "blue")) return;
+  if (mailbox.pushes && (await slotTrouble(at.blue)) === undefined) return;
   const refusal = await subscriptionRefusal(at.green, greenToBlue);
-  if (refusal === undefined) return;
+  if (refusal === undefined) {
+    if (mailbox.pushes) await pushedBy(mailbox, "blue").stop(at);
+    mailbox.pushes = false;
+    return;
+  }
   mailbox.pushes = true;
   say({ event: "step", what: `green's server cannot subscribe, so the mover brings everything: ${refusal}` });
 }

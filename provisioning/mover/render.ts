@@ -33,6 +33,10 @@ export interface MoverSpec {
 
 const scripts = "/usr/local/lib/bascule/mover";
 
+/** Where the service writes its figures, and where node_exporter's textfile collector looks for them. */
+const metricsFile = `${moverFolder}/mover.prom`;
+const collected = "/var/lib/prometheus/node-exporter/mover.prom";
+
 /** Where the mover reads which databases there are; it has passwords in it. */
 const configuration = "/etc/bascule/mover/move.json";
 
@@ -69,6 +73,7 @@ export function renderMover(spec: MoverSpec): Bundle {
             wayBack: spec.wayBack,
             wayBackPatienceSeconds: spec.wayBackPatienceSeconds,
             waitingFile,
+            metricsFile,
             endLongTransactions: spec.endLongTransactions,
             ...(keys ? { keys: moverKeys(keys) } : {}),
           },
@@ -83,6 +88,8 @@ export function renderMover(spec: MoverSpec): Bundle {
       { path: "/etc/systemd/system/bascule-mover.service", content: unit(spec) },
       ...(keys ? relayFiles(`${node.path}/bin/node`, keys) : []),
     ],
+    // The service may write in its own folder only, and the exporter reads in its own only.
+    links: { [collected]: metricsFile },
     setup: [{ name: "folder", argv: ["install", "-d", "-m", "0755", "-o", "postgres", "-g", "postgres", moverFolder] }],
     validate: [{ name: "program", argv: [`${node.path}/bin/node`, "--check", `{staged}${program}`], timeout: 20 }],
     units: keys

@@ -51,6 +51,7 @@ describe("a move between servers whose clocks are two hours apart", function () 
         freezeBudgetMs: 15_000,
         endLongTransactions: false,
         patienceMs: 1_000,
+        metricsFile: join(folder, "mover.prom"),
       };
       return await dataStatus({ access: move.access, move, mailbox: new Mailbox(folder), waiting, ...common });
     } finally {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -7,6 +7,7 @@ import type { Configuration } from "../../migration/mover/configuration.ts";
 import { keep } from "../../migration/mover/keeper.ts";
 import { KeptApplier } from "../../migration/mover/kept-applier.ts";
 import { Mailbox } from "../../migration/mover/mailbox.ts";
+import { metricsText } from "../../migration/mover/metrics.ts";
 import { proofOf, readProof, writeProof } from "../../migration/mover/proof.ts";
 import { pointedWriter, pointWriter } from "../../migration/mover/writer-link.ts";
 import { NativePath } from "../../migration/postgres/native.ts";
@@ -41,6 +42,7 @@ describe("the mover's service and those who ask it", function () {
       waiting: new SynchronousWay("green", join(folder, "waiting.conf")),
       patienceMs: 1_000,
       endLongTransactions: false,
+      metricsFile: join(folder, "mover.prom"),
     };
     ended = keep(configuration, stop.signal, () => {});
   });
@@ -105,6 +107,18 @@ describe("the mover's service and those who ask it", function () {
     await until(() => mailbox.note?.watching === false);
   });
 
+  it("says in figures that nobody answers, and nothing of what it does not know", async () => {
+    const file = join(folder, "mover.prom");
+    await until(() => existsSync(file));
+    const text = readFileSync(file, "utf8");
+    assert.match(text, /^data_move_look_failed 1$/m);
+    assert.match(text, /^data_move_way_back\{state="asynchronous"\} 1$/m);
+    assert.doesNotMatch(text, /current|lag|writer|waiting/);
+    const [, at] = /^data_move_looked_timestamp_seconds (\d+)$/m.exec(text) ?? [];
+    assert.ok(Math.abs(Date.now() / 1000 - Number(at)) < 20, text);
+    assert.equal(statSync(file).mode & 0o777, 0o644);
+  });
+
   it("is missed when it says nothing for too long", async () => {
     await applier.start();
     await until(() => mailbox.note?.applier === "waiting");
@@ -117,6 +131,20 @@ describe("the mover's service and those who ask it", function () {
     // As after the machine's clock was set back.
     mailbox.note = { ...note, at: Date.now() + 60_000 };
     assert.match((await applier.trouble()) ?? "", /does not answer/);
+  });
+});
+
+describe("the mover's figures", () => {
+  const wayBack = { state: "degraded", since: "2026-11-26 19:00:00.5+00" };
+  it("tell since when green's writes are worth less than was asked for, and how many wait", () => {
+    const text = metricsText({ wayBack, waiting: 3, at: 1_795_719_700.9 });
+    assert.match(text, /^data_move_way_back\{state="degraded"\} 1$/m);
+    assert.match(text, /^data_move_way_back\{state="synchronous"\} 0$/m);
+    assert.match(text, /^data_move_way_back_since_timestamp_seconds 1795719600$/m);
+    assert.match(text, /^data_move_waiting_commits 3$/m);
+    assert.match(text, /^data_move_looked_timestamp_seconds 1795719700$/m);
+    for (const line of text.trimEnd().split("\n"))
+      assert.match(line, /^(# (HELP|TYPE) data_move_\w+ .+|data_move_\w+(\{\w+="\w+"\})? -?\d+(\.\d+)?)$/);
   });
 });
 

@@ -42,6 +42,14 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
       const found = new Set((await read("SELECT token FROM orders")).split("\n"));
       return acked.filter((token) => !found.has(token)).length;
     };
+    /** Waits for it, as whoever runs the exporter reads it. */
+    const figure = async (wanted: RegExp) => {
+      for (const deadline = Date.now() + 30_000; ; await pause(500)) {
+        const text = await pair.green.asRoot("runuser -u nobody -- cat /var/lib/prometheus/node-exporter/mover.prom");
+        if (wanted.test(text)) return;
+        assert.ok(Date.now() < deadline, text);
+      }
+    };
     const moveTo = async (to: "blue" | "green") => {
       const { code, events } = await pair.mover(`flip --to ${to}`);
       assert.equal(code, 0, JSON.stringify(events.slice(-2)));
@@ -146,6 +154,8 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
       }
       const { flips, writer, wayBack: worth } = await status();
       assert.equal(writer, "green");
+      await figure(/^data_move_writer\{side="green"\} 1$/m);
+      await figure(/^data_move_current 1$/m);
       const { set, state } = worth as { set: string; state: string };
       assert.deepEqual([set, state], [wayBack, wayBack]);
       assert.deepEqual(
@@ -163,7 +173,10 @@ for (const [index, image] of (["debian-13", "debian-12"] as const).entries()) {
         for (const deadline = Date.now() + 20_000; load.acked.length < before + 50; await pause(100))
           assert.ok(Date.now() < deadline, "writes go on");
         assert.match(await pair.green.asRoot("journalctl -u bascule-mover.service"), /"state":"degraded"/);
+        await figure(/^data_move_way_back\{state="degraded"\} 1$/m);
+        await figure(/^data_move_look_failed 1$/m);
         await pair.blue.asRoot("systemctl start postgresql@15-main.service");
+        await figure(/^data_move_way_back\{state="synchronous"\} 1$/m);
         for (const deadline = Date.now() + 20_000; ; await pause(200)) {
           if ((await pair.onGreen("SHOW synchronous_standby_names")) === names) break;
           assert.ok(Date.now() < deadline, "writes wait again");

@@ -40,6 +40,10 @@ export interface Managed {
   blue: Database;
   green: Database;
   move: Move;
+  /** Where the application's statements go, as PgBouncer reads it. */
+  bouncer: { port: number; file: string };
+  /** What to put before the arguments of `pg_dump`. */
+  pgDump: string[];
   shoppers: Writers;
   /** Copies as the verb does, with fences and records. */
   sync(more?: Partial<SyncOptions>): Promise<void>;
@@ -88,6 +92,8 @@ export async function startManaged(blueMajor: Major, greenMajor: Major, { pushed
     blue,
     green,
     move,
+    bouncer,
+    pgDump,
     shoppers,
     intact: async (side) => {
       await shoppers.progress(25);
