@@ -27,7 +27,7 @@ export async function abandonGreen(
   await requireDomain(session, typed, "data abandon-green", "What green had not sent yet is lost.");
   await refuseWhereItAnswers(session, report);
   const { blueDatabaseUrl = "", blueRedisUrl } = session.secrets;
-  const blue = blueAccess(blueDatabaseUrl);
+  const blue = blueAccess(blueDatabaseUrl, session.settings.blue.databaseCa);
   // Nobody outside green's server reaches its database; the address only names it.
   const green = { host: (await stackOutputs(session.stack)).serverAddress, port: 5432, database: "gone", user: "gone" };
   const paths = { blue: new NativePath("blue", blue), green: new NativePath("green", green) };

@@ -5,7 +5,7 @@ import {
   type RowCounts,
   rowsOnlyOnGreen,
 } from "../migration/copy/compare.ts";
-import { type CopyTarget, compareJob, copyJob } from "../migration/copy/job.ts";
+import { type BlueDatabase, type CopyTarget, compareJob, copyJob } from "../migration/copy/job.ts";
 import { parseSchemaState, schemaJob } from "../migration/schema/job.ts";
 import { OperatorError, refusal } from "./errors.ts";
 import { wantedWeight } from "./flip.ts";
@@ -32,7 +32,7 @@ export interface CopyResult extends Comparison {
  * @throws OperatorError with exit 30 while green takes traffic or has rows of its own, 1 when a table differs afterwards
  */
 export async function copy(session: Session, options: CopyOptions, report: Report): Promise<CopyResult> {
-  const url = blueUrl(session);
+  const blueDatabase = blueOf(session);
   if (session.settings.data.move === "replication")
     throw refusal(
       "the stack's data moves by replication, and a copy would break it off",
@@ -43,7 +43,7 @@ export async function copy(session: Session, options: CopyOptions, report: Repor
   const host = await openHost(session);
   try {
     if (!options.discardGreenWrites) await refuseToOverwrite(session, report);
-    const job = copyJob(url, target(session), options.jobs);
+    const job = copyJob(blueDatabase, target(session), options.jobs);
     const { blue, green } = parseCounts(
       await report.step("copying blue's database", () => runJob(host, "copy", job, report)),
     );
@@ -69,15 +69,15 @@ async function bringUpToDate(session: Session, host: Host, report: Report): Prom
 export async function countBothSides(session: Session, report: Report): Promise<{ blue: RowCounts; green: RowCounts }> {
   const host = await openHost(session);
   try {
-    return parseCounts(await runJob(host, "compare", compareJob(blueUrl(session), target(session)), report));
+    return parseCounts(await runJob(host, "compare", compareJob(blueOf(session), target(session)), report));
   } finally {
     await host.close();
   }
 }
 
-function blueUrl(session: Session): string {
+function blueOf(session: Session): BlueDatabase {
   const { blueDatabaseUrl } = session.secrets;
-  if (blueDatabaseUrl !== undefined) return blueDatabaseUrl;
+  if (blueDatabaseUrl !== undefined) return { url: blueDatabaseUrl, ca: session.settings.blue.databaseCa };
   throw new OperatorError(
     "bascule:blueDatabaseUrl is not set, so there is no database to copy from",
     `write postgresql://user:password@host:5432/database into a file, then: pulumi config set --secret bascule:blueDatabaseUrl --stack ${session.stack.name} < FILE`,

@@ -153,7 +153,7 @@ const PATIENCE_MS = 5_000;
 export async function blueTakesWrites(session: Session): Promise<boolean> {
   const { blueDatabaseUrl, blueRedisUrl } = session.secrets;
   if (blueDatabaseUrl === undefined) return false;
-  const blue = new Database("blue", blueAccess(blueDatabaseUrl));
+  const blue = new Database("blue", blueAccess(blueDatabaseUrl, session.settings.blue.databaseCa));
   const late = new AbortController();
   const rows = async () => (await readFence(blue)) === "open";
   const keys = async () => blueRedisUrl === undefined || takesWrites("blue", blueRedisAccess(blueRedisUrl));

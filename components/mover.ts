@@ -20,6 +20,8 @@ export interface MoverArgs {
   password: pulumi.Output<string>;
   /** Secret; the other database of the move. */
   blueDatabaseUrl: pulumi.Output<string>;
+  /** Authority that signs its certificate, in PEM. @default the system's */
+  blueCa?: string | undefined;
   /** Blue's Redis, whom one comes to the cache here as, and what becomes of the keys. @default they start anew */
   keys?: {
     blueRedisUrl: pulumi.Output<string>;
@@ -43,7 +45,7 @@ export class Mover extends pulumi.ComponentResource {
           node,
           database,
           poolPort: PORT,
-          move: { blueUrl, role, password },
+          move: { blueUrl, blueCa: args.blueCa, role, password },
           ...(moved === undefined
             ? {}
             : {

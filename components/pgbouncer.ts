@@ -20,6 +20,8 @@ export interface PgBouncerArgs {
   preparedStatements?: boolean;
   /** Secret; blue's database, where data moves by replication: statements then go to it until a flip. */
   blueDatabaseUrl?: pulumi.Output<string> | undefined;
+  /** Authority that signs blue's certificate, in PEM. A change reloads. @default the system's */
+  blueCa?: string | undefined;
 }
 
 /** Where the pool and its console are. */
@@ -39,7 +41,9 @@ export class PgBouncer extends pulumi.ComponentResource {
         ? renderPgBouncer(spec)
         : pulumi
             .all([args.blueDatabaseUrl, args.password])
-            .apply(([blueUrl, password]) => renderPgBouncer({ ...spec, move: { blueUrl, role, password } }));
+            .apply(([blueUrl, password]) =>
+              renderPgBouncer({ ...spec, move: { blueUrl, blueCa: args.blueCa, role, password } }),
+            );
     new HostService(`${name}-service`, { server: args.server, service: "pgbouncer", bundle }, { parent: this });
     this.url = pulumi.secret(
       pulumi.interpolate`postgresql://${args.role}:${args.password}@127.0.0.1:${PORT}/${args.database}`,

@@ -187,9 +187,10 @@ export class SingleVps extends pulumi.ComponentResource {
     );
     const { database, role } = settings.postgres;
     const blueDatabaseUrl = settings.data.move === "replication" ? secrets.blueDatabaseUrl : undefined;
+    const blueCa = settings.blue.databaseCa;
     const pgbouncer = new PgBouncer(
       `${name}-pgbouncer`,
-      { server, image, database, role, password: postgres.password, blueDatabaseUrl, ...settings.pgbouncer },
+      { server, image, database, role, password: postgres.password, blueDatabaseUrl, blueCa, ...settings.pgbouncer },
       // It asks the database for its clients' secrets, so that must be there.
       { parent: this, dependsOn: [postgres] },
     );
@@ -206,6 +207,7 @@ export class SingleVps extends pulumi.ComponentResource {
           role,
           password: postgres.password,
           blueDatabaseUrl: blueUrl,
+          blueCa,
           ...(keys ? { keys } : {}),
           data: settings.data,
         },

@@ -23,7 +23,7 @@ const packages: Record<PackagedService, (image: Image) => string[]> = {
   // python3-systemd: without it fail2ban cannot read the journal, and nothing else has the logins.
   fail2ban: () => ["fail2ban", "nftables", "python3-systemd"],
   postgres: (image) => ["openssl", `postgresql-${traits[image].postgres}`],
-  pgbouncer: (image) => ["openssl", "pgbouncer", `postgresql-client-${traits[image].postgres}`],
+  pgbouncer: (image) => ["ca-certificates", "openssl", "pgbouncer", `postgresql-client-${traits[image].postgres}`],
   redis: (image) => [`${traits[image].cache}-server`, `${traits[image].cache}-tools`],
   tls: () => ["ca-certificates", "lego", "openssl"],
   // Node.js comes with the application's bundle: no distribution carries a version that is maintained.

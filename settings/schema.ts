@@ -95,7 +95,8 @@ export const secretDocs: Record<SecretKey, SettingDoc & { required: boolean }> =
   blueDatabaseUrl: {
     means:
       "blue's database as green reaches it; read by bascule copy, and by the mover with bascule:data.move replication",
-    allowed: "a postgresql:// address",
+    allowed:
+      "a postgresql:// address; with ?sslmode=verify-full at its end the certificate is verified, with require (the default) it is only encrypted",
     example: "blue-url.txt",
     change:
       "nothing on the stack with bascule:data.move copy; with replication PgBouncer reloads and the mover restarts",

@@ -1,6 +1,11 @@
 set -euo pipefail
 export PGPASSFILE="$BASCULE_SECRETS/pgpass"
 export PGCONNECT_TIMEOUT=10
+# Only where it is asked for: with a file of authorities, libpq takes "require" for "verify-ca".
+case $BLUE_SSLMODE in verify-*)
+  export PGSSLROOTCERT="$BASCULE_SECRETS/authority"
+  [ -e "$PGSSLROOTCERT" ] || PGSSLROOTCERT=/etc/ssl/certs/ca-certificates.crt ;;
+esac
 export PGOPTIONS="--client-min-messages=warning"
 
 blue() { psql -X -q -A -t -v ON_ERROR_STOP=1 "host=$BLUE_HOST port=$BLUE_PORT dbname=$BLUE_DATABASE user=$BLUE_USER sslmode=$BLUE_SSLMODE" "$@"; }

@@ -14,17 +14,23 @@ export interface DatabaseJob {
   user: string;
 }
 
+/** Blue's database by its address, and the certificate (PEM) of whoever signs its own. @default the system's authorities */
+export interface BlueDatabase {
+  url: string;
+  ca?: string | undefined;
+}
+
 /**
  * The copy of blue's database into green's, as a job that runs on green's server: data never passes the operator's machine.
  * @param jobs parallel tables while dumping and restoring
  */
-export function copyJob(blueUrl: string, target: CopyTarget, jobs: number): DatabaseJob {
-  return databaseJob("copy.sh", blueUrl, target, { JOBS: String(jobs) });
+export function copyJob(blue: BlueDatabase, target: CopyTarget, jobs: number): DatabaseJob {
+  return databaseJob("copy.sh", blue, target, { JOBS: String(jobs) });
 }
 
 /** Counts the rows of every table on both sides. */
-export function compareJob(blueUrl: string, target: CopyTarget): DatabaseJob {
-  return databaseJob("compare.sh", blueUrl, target, {});
+export function compareJob(blue: BlueDatabase, target: CopyTarget): DatabaseJob {
+  return databaseJob("compare.sh", blue, target, {});
 }
 
 /** Lines of bash that empty green's database of what the application made there, for whoever copies otherwise. */
@@ -33,8 +39,13 @@ export function leftoversScript(database: string): string {
   return [green, text("leftovers.sh"), "drop_leftovers"].join("\n");
 }
 
-function databaseJob(file: string, blueUrl: string, target: CopyTarget, more: Record<string, string>): DatabaseJob {
-  const source = parseSource(blueUrl);
+function databaseJob(
+  file: string,
+  { url, ca }: BlueDatabase,
+  target: CopyTarget,
+  more: Record<string, string>,
+): DatabaseJob {
+  const source = parseSource(url, ca);
   const parameters = {
     BLUE_HOST: source.host,
     BLUE_PORT: String(source.port),
@@ -48,7 +59,7 @@ function databaseJob(file: string, blueUrl: string, target: CopyTarget, more: Re
   const settings = Object.entries(parameters).map(([name, value]) => `export ${name}=${quote(value)}`);
   return {
     script: [...settings, text("common.sh"), text("leftovers.sh"), text(file)].join("\n"),
-    secrets: { pgpass: `${source.passLine}\n` },
+    secrets: { pgpass: `${source.passLine}\n`, ...(ca === undefined ? {} : { authority: ca }) },
     user: "postgres",
   };
 }

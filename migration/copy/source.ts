@@ -14,9 +14,10 @@ const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify
 
 /**
  * Reads `postgresql://user:password@host:port/database?sslmode=require`.
+ * @param ca certificate of an authority of blue's own, which only some modes look at
  * @throws Error naming what is wrong with the URL, never quoting it: it holds a password.
  */
-export function parseSource(url: string): DatabaseSource {
+export function parseSource(url: string, ca?: string): DatabaseSource {
   let parsed: URL;
   try {
     parsed = new URL(url);
@@ -38,6 +39,10 @@ export function parseSource(url: string): DatabaseSource {
   if (!SSL_MODES.includes(sslmode)) {
     throw new Error(`the database URL of blue has sslmode '${sslmode}'; allowed: ${SSL_MODES.join(", ")}`);
   }
+  if (ca !== undefined && !sslmode.startsWith("verify-"))
+    throw new Error(
+      `the database URL of blue has sslmode '${sslmode}', which does not look at bascule:blue.databaseCa; end it in ?sslmode=verify-full (or verify-ca), or: pulumi config rm --path bascule:blue.databaseCa`,
+    );
   const host = parsed.hostname.replace(/^\[|\]$/g, "");
   const port = parsed.port === "" ? 5432 : Number(parsed.port);
   const passLine = [host, String(port), database, user, password].map(escapePass).join(":");

@@ -17,6 +17,8 @@ import { pointWriter } from "./writer-link.ts";
 /** What the bundle writes for the mover; `blue` has a password in it. */
 interface File {
   blue: string;
+  /** File with the authorities that sign blue's certificate; read where `blue` asks to verify it. */
+  blueAuthorities: string;
   green: { database: string; role: string };
   poolPort: number;
   folder: string;
@@ -56,7 +58,7 @@ const SOCKETS = "/run/postgresql";
 export function readConfiguration(path: string): Configuration {
   const file = JSON.parse(readFileSync(path, "utf8")) as File;
   const access = {
-    blue: blueAccess(file.blue),
+    blue: onServer(blueAccess(file.blue), file.blueAuthorities),
     green: { host: SOCKETS, port: 5432, database: file.green.database, user: "postgres" },
   };
   const pooler = new PgBouncer({
@@ -68,7 +70,7 @@ export function readConfiguration(path: string): Configuration {
 }
 
 /** Everything but the ways in: those to the databases and to PgBouncer. */
-export type Choices = Omit<File, "blue" | "green" | "poolPort"> & { role: string };
+export type Choices = Omit<File, "blue" | "blueAuthorities" | "green" | "poolPort"> & { role: string };
 
 /** What the verbs work with, from what was chosen and the ways in. */
 export function configurationOf(file: Choices, access: Record<Side, Access>, pooler: Pooler): Configuration {
@@ -98,10 +100,21 @@ export function pushedBy(mailbox: Mailbox, from: Side): Path {
   return new PushPath(from, new KeptApplier(mailbox, from));
 }
 
-/** Blue's database by its address; from elsewhere than green's server it may be out of reach. */
-export function blueAccess(url: string): Access {
-  const { host, port, database, user, password, sslmode } = parseSource(url);
-  // As with psql and sslmode=require: encrypted, whoever signed the certificate.
-  const ssl = sslmode === "disable" ? {} : { ssl: { rejectUnauthorized: false } };
-  return { host, port, database, user, password, ...ssl };
+/**
+ * Blue's database by its address; from elsewhere than green's server it may be out of reach.
+ * @param ca of whoever signs its certificate, in PEM. @default the authorities Node.js comes with
+ */
+export function blueAccess(url: string, ca?: string): Access {
+  const { host, port, database, user, password, sslmode } = parseSource(url, ca);
+  const access = { host, port, database, user, password };
+  if (sslmode === "disable") return access;
+  // What is neither is a mode of libpq's that encrypts where it can: as with `require` nobody is verified.
+  const mode = sslmode === "verify-full" || sslmode === "verify-ca" ? sslmode : "require";
+  return { ...access, tls: { mode, ...(ca === undefined ? {} : { ca }) } };
+}
+
+/** On green's server the authorities are a file, which PostgreSQL and `pg_dump` read themselves. */
+function onServer(access: Access, caFile: string): Access {
+  if (access.tls === undefined || access.tls.mode === "require") return access;
+  return { ...access, tls: { ...access.tls, ca: readFileSync(caFile, "utf8"), caFile } };
 }

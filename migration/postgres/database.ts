@@ -2,6 +2,7 @@ import pg from "pg";
 import type { Side } from "../side.ts";
 import { type Copied, pipeCopy } from "./copy-data.ts";
 import { errorCode } from "./errors.ts";
+import { clientTls, type Tls } from "./tls.ts";
 
 /** Every value as PostgreSQL wrote it: a number, a date or a float that went through JavaScript could come out as another. */
 export type Row = Record<string, string | null>;
@@ -13,14 +14,15 @@ export function field(row: Row, name: string): string {
   return value;
 }
 
-/** Where a database is and who asks; the keys are those of node-postgres. */
+/** Where a database is and who asks; but for `tls` the keys are those of node-postgres. */
 export interface Access {
   host: string;
   port: number;
   database: string;
   user: string;
   password?: string;
-  ssl?: boolean | { rejectUnauthorized: boolean; ca?: string };
+  /** @default no encryption by this program, and by libpq where the server has it */
+  tls?: Tls;
 }
 
 const verbatim = { getTypeParser: () => (value: string) => value };
@@ -227,6 +229,7 @@ export class Database {
     const access = this.#options.replication ? { ...this.access, replication: "database" } : this.access;
     const client = new pg.Client({
       ...access,
+      ...clientTls(access.tls),
       application_name: this.#options.name ?? "bascule",
       types: verbatim,
       keepAlive: true,

@@ -5,6 +5,7 @@ import { type Access, type Database, field } from "./database.ts";
 import { literal, SCHEMA, streamName } from "./names.ts";
 import type { Sessions } from "./path.ts";
 import { waitsFor } from "./session.ts";
+import { libpqTls } from "./tls.ts";
 
 /** A slot waits for every writing transaction of its server; longer than this nobody should wait with writes held. */
 const SLOT_TIMEOUT_MS = 5_000;
@@ -239,7 +240,7 @@ function connectionText(access: Access, name: string): string {
     dbname: access.database,
     user: access.user,
     password: access.password,
-    sslmode: access.ssl ? "require" : undefined,
+    ...libpqTls(access.tls),
     application_name: name,
     connect_timeout: ANSWER_MS / 1000,
   };

@@ -3,7 +3,7 @@ import type { AppSpec } from "../app/spec.ts";
 import type { Bundle } from "../bundle.ts";
 import type { Image } from "../image.ts";
 import { packagesFor } from "../packages.ts";
-import { moverFolder, type PooledMove, waitingFile } from "../pgbouncer/writer.ts";
+import { authoritiesOf, authorityFiles, moverFolder, type PooledMove, waitingFile } from "../pgbouncer/writer.ts";
 import { reachable, sandbox } from "../sandbox.ts";
 import { SpecCheck } from "../spec.ts";
 import { decoded, ini, template } from "../text.ts";
@@ -40,6 +40,9 @@ const collected = "/var/lib/prometheus/node-exporter/mover.prom";
 /** Where the mover reads which databases there are; it has passwords in it. */
 const configuration = "/etc/bascule/mover/move.json";
 
+/** Of blue, where it is not one of the system's. The database's own server reads it as well. */
+const authority = "/etc/bascule/mover/blue-authority.pem";
+
 /**
  * The mover: a program that the operator's verbs run as jobs, and a service that keeps what outlives them, the applier while this
  * host takes the writes, and the watchdog while a flip is under way. Both run as postgres, who is PostgreSQL's and PgBouncer's
@@ -66,6 +69,7 @@ export function renderMover(spec: MoverSpec): Bundle {
         content: `${JSON.stringify(
           {
             blue: move.blueUrl,
+            blueAuthorities: authoritiesOf(move, authority),
             green: { database, role: move.role },
             poolPort: spec.poolPort,
             folder: moverFolder,
@@ -85,6 +89,7 @@ export function renderMover(spec: MoverSpec): Bundle {
         group: "postgres",
         secret: true,
       },
+      ...authorityFiles(move, authority),
       { path: "/etc/systemd/system/bascule-mover.service", content: unit(spec) },
       ...(keys ? relayFiles(`${node.path}/bin/node`, keys) : []),
     ],
@@ -93,7 +98,13 @@ export function renderMover(spec: MoverSpec): Bundle {
     setup: [{ name: "folder", argv: ["install", "-d", "-m", "0755", "-o", "postgres", "-g", "postgres", moverFolder] }],
     validate: [{ name: "program", argv: [`${node.path}/bin/node`, "--check", `{staged}${program}`], timeout: 20 }],
     units: keys
-      ? [{ name: "bascule-mover.service", watches: moverFiles(program) }, relayUnit]
+      ? [
+          {
+            name: "bascule-mover.service",
+            watches: [...moverFiles(program), ...authorityFiles(move, authority).map(({ path }) => path)],
+          },
+          relayUnit,
+        ]
       : [{ name: "bascule-mover.service" }],
     probes: [{ name: "answers", argv: [`${scripts}/probe`, moverFolder], user: "postgres", timeout: 20 }],
   };
@@ -139,7 +150,7 @@ function refuseBadSpec(spec: MoverSpec): void {
     .matches("node.version", node.version, /^\d+\.\d+\.\d+$/, "a whole version such as 24.21.0")
     .integer("freezeBudgetSeconds", freezeBudgetSeconds, 2, 25)
     .integer("wayBackPatienceSeconds", wayBackPatienceSeconds, 1, 120);
-  for (const problem of blueUrlProblems(move.blueUrl))
+  for (const problem of blueUrlProblems(move))
     check.that(false, "blueDatabaseUrl", "(not shown)", `one with ${problem}`);
   if (keys !== undefined)
     for (const problem of redisUrlProblems(keys.blueUrl))
@@ -147,10 +158,12 @@ function refuseBadSpec(spec: MoverSpec): void {
   check.done();
 }
 
+const SSL_MODES = ["verify-full", "verify-ca", "require", "disable"];
+
 /** What is wrong with blue's address, without a word of it. */
-function blueUrlProblems(url: string): string[] {
-  if (!URL.canParse(url)) return ["the form postgresql://user:password@host:5432/database"];
-  const { protocol, hostname, username, password, pathname, searchParams } = new URL(url);
+function blueUrlProblems({ blueUrl, blueCa }: PooledMove): string[] {
+  if (!URL.canParse(blueUrl)) return ["the form postgresql://user:password@host:5432/database"];
+  const { protocol, hostname, username, password, pathname, searchParams } = new URL(blueUrl);
   const plain = decoded(username + password + pathname);
   if (plain === undefined) return ["each % in it written as %25"];
   const sslmode = searchParams.get("sslmode") ?? "require";
@@ -160,7 +173,9 @@ function blueUrlProblems(url: string): string[] {
     "a user": username !== "",
     "a password": password !== "",
     "a database": pathname.length > 1,
-    "sslmode=require or sslmode=disable": ["require", "disable"].includes(sslmode),
+    "sslmode=verify-full, verify-ca, require or disable": SSL_MODES.includes(sslmode),
+    "sslmode=verify-full or verify-ca, as bascule:blue.databaseCa is set":
+      blueCa === undefined || sslmode.startsWith("verify-"),
     "nothing that breaks a line": !/[\n\r\0]/.test(plain),
   })
     .filter(([, holds]) => !holds)

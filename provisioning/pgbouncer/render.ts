@@ -5,7 +5,7 @@ import { poolAuthRole } from "../postgres/render.ts";
 import { reachable, sandbox } from "../sandbox.ts";
 import { SpecCheck } from "../spec.ts";
 import { ini, template } from "../text.ts";
-import { blueTlsMode, clientsFile, type PooledMove, writerFiles, writerLink } from "./writer.ts";
+import { blueTls, clientsFile, type PooledMove, writerFiles, writerLink } from "./writer.ts";
 
 export interface PgBouncerSpec {
   /** Port on 127.0.0.1 the application connects to. */
@@ -134,7 +134,7 @@ function unitDropIn(spec: PgBouncerSpec): string {
 function configuration(spec: PgBouncerSpec): string {
   const { move } = spec;
   if (move !== undefined) {
-    const settings = settingsOf(spec, { auth_file: clientsFile, server_tls_sslmode: blueTlsMode(move) });
+    const settings = settingsOf(spec, { auth_file: clientsFile, ...blueTls(move) });
     // In front and without settings of its own: a second section [pgbouncer] puts all of them back to their defaults.
     return `%include ${writerLink}\n\n${settings}`;
   }

@@ -11,6 +11,10 @@ sed -e "s|^listen_addr .*|listen_addr =|" -e "s|^unix_socket_dir .*|unix_socket_
 if writer=$(sed -n 's|^%include ||p' "$staged/pgbouncer.ini") && [ -n "$writer" ]; then
   cp "$staged/clients.txt" "$scratch/clients.txt"
   cp "$staged/writers/$(basename "$(readlink "$writer")")" "$scratch/writer.ini"
+  if [ -e "$staged/blue-authority.pem" ]; then
+    cp "$staged/blue-authority.pem" "$scratch/authority.pem"
+    sed -i "s|^server_tls_ca_file .*|server_tls_ca_file = $scratch/authority.pem|" "$scratch/pgbouncer.ini"
+  fi
 fi
 chown -R postgres "$scratch"
 setpriv --reuid=postgres --regid=postgres --init-groups pgbouncer "$scratch/pgbouncer.ini" >"$scratch/log" 2>&1 &

@@ -5,6 +5,8 @@ import { hostOf, ini, template } from "../text.ts";
 export interface PooledMove {
   /** Blue's database as this host reaches it. Secret. */
   blueUrl: string;
+  /** Certificate of the authority that signs blue's, in PEM. @default the system's authorities */
+  blueCa?: string | undefined;
   /** Who the application is to the pool and on this host; nobody else may come through it while a move lasts. */
   role: string;
   /** Of that role. Secret. */
@@ -26,6 +28,20 @@ export const writerLink = `${moverFolder}/writer.ini`;
  */
 export const clientsFile = "/etc/pgbouncer/clients.txt";
 
+/** Where the system keeps all authorities it trusts, from its package ca-certificates. */
+const systemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
+
+/** The file with blue's own authority, where there is one; PgBouncer and the mover have one each, at a path of their own. */
+export function authorityFiles({ blueCa }: PooledMove, path: string): BundleFile[] {
+  return blueCa === undefined ? [] : [{ path, content: blueCa.endsWith("\n") ? blueCa : `${blueCa}\n` }];
+}
+
+/** What blue's certificate is verified with, where it is. @param path of the own authority's file */
+export function authoritiesOf({ blueCa }: PooledMove, path: string): string {
+  return blueCa === undefined ? systemAuthorities : path;
+}
+
+const authority = "/etc/pgbouncer/blue-authority.pem";
 const writersFolder = "/etc/pgbouncer/writers";
 const scripts = "/usr/local/lib/bascule/pgbouncer";
 
@@ -37,6 +53,7 @@ export function writerFiles(database: string, move: PooledMove): { files: Bundle
   return {
     files: [
       { path: clientsFile, content: `"${role}" "${password}"\n`, ...secret },
+      ...authorityFiles(move, authority),
       { path: `${writersFolder}/blue.ini`, content: writer(database, blueTarget(blueUrl)), ...secret },
       { path: `${writersFolder}/green.ini`, content: writer(database, green), ...secret },
       {
@@ -70,8 +87,12 @@ function blueTarget(url: string): Target {
 }
 
 /** Of connections to blue. Those to this host's database go over its socket, where there is no TLS whatever this says. */
-export function blueTlsMode({ blueUrl }: PooledMove): string {
-  return new URL(blueUrl).searchParams.get("sslmode") ?? "require";
+export function blueTls(move: PooledMove): Record<string, string> {
+  const mode = new URL(move.blueUrl).searchParams.get("sslmode") ?? "require";
+  return {
+    server_tls_sslmode: mode,
+    ...(mode.startsWith("verify-") ? { server_tls_ca_file: authoritiesOf(move, authority) } : {}),
+  };
 }
 
 /**

@@ -17,7 +17,7 @@ export const acme = z.strictObject({
   directoryCa: setting(pem.optional(), {
     means: "certificate that signs the directory's own TLS, where it is not publicly trusted",
     allowed: "a PEM certificate",
-    example: '"$(cat ca.pem)"',
+    example: "< ca.pem",
     change: "nothing until the next certificate",
   }),
   caaIssuer: setting(hostname.optional(), {

@@ -11,7 +11,7 @@ export const probe = z.strictObject({
   caCertificate: setting(pem.optional(), {
     means: "certificate authority that bascule's own probes trust, where it is not a public one",
     allowed: "a PEM certificate",
-    example: '"$(cat ca.pem)"',
+    example: "< ca.pem",
     change: "nothing on the stack",
   }),
 });

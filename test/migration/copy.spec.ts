@@ -61,13 +61,13 @@ describe("the copy job", () => {
   const target = { database: "shop", role: "shop" };
 
   it("keeps the password out of the script", () => {
-    const job = copyJob(url, target, 2);
+    const job = copyJob({ url }, target, 2);
     assert.ok(!job.script.includes("canary-password"));
     assert.match(job.secrets.pgpass ?? "", /^198\.18\.1\.2:5432:girlycrea:shop:canary-password\n$/);
   });
 
   it("is a script bash can read", () => {
-    for (const job of [copyJob(url, target, 2), compareJob(url, target)])
+    for (const job of [copyJob({ url }, target, 2), compareJob({ url }, target)])
       execFileSync("bash", ["-n"], { input: job.script });
   });
 

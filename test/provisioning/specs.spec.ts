@@ -22,6 +22,7 @@ import {
   cloudInit,
   fail2ban,
   firewall,
+  mover,
   moverWithKeys,
   nginx,
   pgbouncer,
@@ -71,6 +72,16 @@ const refused: [what: string, render: () => unknown, message: string][] = [
       'mover: blueRedisUrl is "(not shown)"; allowed: one with no database but 0',
       'mover: blueRedisUrl is "(not shown)"; allowed: one with verify=none or no verify',
     ].join("\n"),
+  ],
+  [
+    "an authority of blue's own that its address does not look at",
+    () => renderMover({ ...mover, move: { ...mover.move, blueCa: "-----BEGIN" } }),
+    'mover: blueDatabaseUrl is "(not shown)"; allowed: one with sslmode=verify-full or verify-ca, as bascule:blue.databaseCa is set',
+  ],
+  [
+    "a way to look at blue's certificate that nobody knows, without showing the address",
+    () => renderMover({ ...mover, move: { ...mover.move, blueUrl: mover.move.blueUrl.replace("require", "prefer") } }),
+    'mover: blueDatabaseUrl is "(not shown)"; allowed: one with sslmode=verify-full, verify-ca, require or disable',
   ],
   ...(["db", "redis"] as const).map((which): [string, () => unknown, string] => [
     `a password of blue's ${which} with a % that begins nothing, without showing it`,

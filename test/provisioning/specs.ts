@@ -114,6 +114,13 @@ const move = {
   password: canary,
 };
 
+/** To a blue with an authority of its own. */
+const verifiedMove = {
+  ...move,
+  blueUrl: move.blueUrl.replace("require", "verify-full"),
+  blueCa: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+};
+
 export const mover: MoverSpec = {
   image: "debian-13",
   node: app.node,
@@ -193,9 +200,11 @@ export function bundles(): Record<string, Bundle> {
       trustedProxies: ["198.51.100.0/24"],
       cachePort: 6081,
     }),
+    "mover-verified": renderMover({ ...mover, move: verifiedMove }),
     pgbouncer: renderPgBouncer(pgbouncer),
     "pgbouncer-debian-12": renderPgBouncer({ ...pgbouncer, image: "debian-12" }),
     "pgbouncer-move": renderPgBouncer(pgbouncerInMove),
+    "pgbouncer-verified": renderPgBouncer({ ...pgbouncerInMove, move: verifiedMove }),
     postgres: renderPostgres(postgres),
     "postgres-debian-12": renderPostgres({
       ...postgres,

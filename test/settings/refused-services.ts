@@ -179,7 +179,7 @@ export const refusedOfServices: Refused[] = [
     "a move by replication without blue's database",
     { ...changed("bascule:app", { migrations: "off" }), "bascule:data": '{"move":"replication"}' },
     [
-      "bascule:blueDatabaseUrl is missing (blue's database as green reaches it; read by bascule copy, and by the mover with bascule:data.move replication); allowed: a postgresql:// address. Set it: pulumi config set --secret bascule:blueDatabaseUrl < blue-url.txt, or pulumi config set --path 'bascule:data.move' copy",
+      "bascule:blueDatabaseUrl is missing (blue's database as green reaches it; read by bascule copy, and by the mover with bascule:data.move replication); allowed: a postgresql:// address; with ?sslmode=verify-full at its end the certificate is verified, with require (the default) it is only encrypted. Set it: pulumi config set --secret bascule:blueDatabaseUrl < blue-url.txt, or pulumi config set --path 'bascule:data.move' copy",
     ],
   ],
   [

@@ -14,6 +14,8 @@ const factsSchema = z.object({
   ports: z.array(z.number()),
   /** Reaches blue's PostgreSQL from outside over TLS. Secret. */
   databaseUrl: z.string(),
+  /** What that server proves itself with: it signs its own. */
+  databaseCa: z.string(),
   /** Reaches blue's Redis from outside over TLS, as a user of the move's own. Secret. */
   redisUrl: z.string(),
   catalogue: z.enum(["sakila", "generated"]),

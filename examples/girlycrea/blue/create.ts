@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { buildArtefact } from "../app/build.ts";
 import { catalogue } from "../data/source.ts";
-import { type BlueAccess, type BlueKeys, ensureKeys, pinHostKey, runScript, upload, waitForSsh } from "./access.ts";
+import {
+  type BlueAccess,
+  type BlueKeys,
+  ensureKeys,
+  pinHostKey,
+  runScript,
+  ssh,
+  upload,
+  waitForSsh,
+} from "./access.ts";
 import { type Blue, type BlueFacts, openBlue, saveBlue } from "./blue.ts";
 import { Cloud, type CloudAccess, type Server } from "./cloud.ts";
 
@@ -94,8 +103,9 @@ export async function createBlue(options: CreateBlueOptions): Promise<Blue> {
     zoneId,
     recordId,
     ports: BLUE.ports,
-    databaseUrl: `postgres://girlycrea:${password}@${address}:5432/girlycrea?sslmode=require`,
-    // Its certificate is the system's own, which nobody else vouches for; PostgreSQL's is the same.
+    databaseUrl: `postgres://girlycrea:${password}@${address}:5432/girlycrea?sslmode=verify-ca`,
+    databaseCa: await ssh(access, "cat /etc/ssl/certs/ssl-cert-snakeoil.pem"),
+    // Its certificate is the system's own, which nobody else vouches for.
     redisUrl: `rediss://bascule:${movePassword}@${address}:6379?verify=none`,
     catalogue: data.origin,
   };

@@ -51,6 +51,7 @@ const DEFAULT_CLOUD_PORT = 4380;
 export interface BlueFacts {
   address: string;
   databaseUrl: string;
+  databaseCa: string;
   redisUrl: string;
 }
 
@@ -73,6 +74,7 @@ export async function configure(
     "cloudflare:baseUrl": cloud.cloudflare.baseUrl,
     "bascule:sshPublicKey": sshKey.publicKey,
     "bascule:blue.address": blue.address,
+    "bascule:blue.databaseCa": blue.databaseCa,
     // The local cloud's edge is not at Cloudflare's addresses, and its visitors are to be told apart all the same.
     "bascule:firewall.proxyCidrs[0]": `${cloud.edge}/32`,
     "bascule:acme.directory": cloud.acme.directory,

@@ -4,6 +4,7 @@ import type { Database } from "../database.ts";
 import { formatLsn, parseLsn } from "../lsn.ts";
 import { literal } from "../names.ts";
 import { CANONICAL, UNHURRIED } from "../session.ts";
+import { clientTls } from "../tls.ts";
 import { type Message, PgoutputReader } from "./pgoutput.ts";
 import { findSlot } from "./slot.ts";
 import type { ChangeSource } from "./source.ts";
@@ -73,6 +74,7 @@ export class StreamedSlot implements ChangeSource {
     const given = options.map(([option, value]) => `${option} ${literal(value)}`).join(", ");
     const wanted = {
       ...source.access,
+      ...clientTls(source.access.tls),
       application_name: name,
       replication: "database",
       keepAlive: true,

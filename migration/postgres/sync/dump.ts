@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import type { Access } from "../database.ts";
 import { identifier, SCHEMA } from "../names.ts";
 import type { LeftOut } from "../scope.ts";
+import { libpqTls } from "../tls.ts";
 
 const run = promisify(execFile);
 
@@ -61,13 +62,15 @@ export async function dumpSchema(
 
 async function pgDump(access: Access, command: string[], args: string[]): Promise<string> {
   const [program = "pg_dump", ...first] = command;
+  const { sslmode = "prefer", sslrootcert } = libpqTls(access.tls);
   const environment = {
     PGHOST: access.host,
     PGPORT: String(access.port),
     PGDATABASE: access.database,
     PGUSER: access.user,
     PGPASSWORD: access.password ?? "",
-    PGSSLMODE: access.ssl ? "require" : "prefer",
+    PGSSLMODE: sslmode,
+    ...(sslrootcert === undefined ? {} : { PGSSLROOTCERT: sslrootcert }),
   };
   try {
     const { stdout } = await run(program, [...first, ...args], {

@@ -100,7 +100,9 @@ export async function startCluster(major: Major, more: Record<string, string> = 
     kill: () => end("SIGKILL"),
     async start(offMs = 0) {
       const deadline = Date.now() + 20_000;
-      const options = { ...identity, cwd: folder, env: { ...process.env, ...clockEnvironment(offMs) } };
+      // As who it runs: as a client it looks for certificates of its own at home.
+      const env = { ...process.env, ...clockEnvironment(offMs), HOME: folder };
+      const options = { ...identity, cwd: folder, env };
       do {
         if (removed) break;
         server = spawn(join(bin, "postgres"), ["-D", data, ...settings], { ...options, stdio: "ignore" });

@@ -20,10 +20,21 @@ export interface TestPooler {
   remove(): Promise<void>;
 }
 
+/** The way from the pooler to the database. */
+export interface PoolerWay {
+  host: string;
+  dbname: string;
+  /** Of the section [pgbouncer]. */
+  settings: Readonly<Record<string, string>>;
+}
+
+const PLAIN: PoolerWay = { host: "127.0.0.1", dbname: "app", settings: {} };
+
 /** What stands in {@link TestPooler.file} when the database `app` is behind `database`'s port. */
-export function poolerText(file: string, listen: number, database: number): string {
+export function poolerText(file: string, listen: number, database: number, way = PLAIN): string {
+  const settings = Object.entries(way.settings).map(([name, value]) => `${name} = ${value}\n`);
   return `[databases]
-app = host=127.0.0.1 port=${database} dbname=app
+app = host=${way.host} port=${database} dbname=${way.dbname}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${listen}
@@ -37,23 +48,23 @@ default_pool_size = 20
 query_wait_timeout = 60
 server_login_retry = ${loginRetrySeconds}
 logfile = ${file}.log
-`;
+${settings.join("")}`;
 }
 
 /** Complete or not at all: PgBouncer may read it at any moment. */
-export function writePooler(file: string, listen: number, database: number): void {
-  writeFileSync(`${file}.new`, poolerText(file, listen, database), { mode: 0o644 });
+export function writePooler(file: string, listen: number, database: number, way = PLAIN): void {
+  writeFileSync(`${file}.new`, poolerText(file, listen, database, way), { mode: 0o644 });
   renameSync(`${file}.new`, file);
 }
 
-export async function startPooler(database: number): Promise<TestPooler> {
+export async function startPooler(database: number, way = PLAIN): Promise<TestPooler> {
   const folder = mkdtempSync(join(tmpdir(), "bascule-pgbouncer-"));
   const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   if (identity.uid !== undefined) chownSync(folder, NOBODY, NOBODY);
   const port = await freePort();
   const file = join(folder, "pgbouncer.ini");
   writeFileSync(`${file}.users`, USERS.map((user) => `"${user}" ""\n`).join(""));
-  writePooler(file, port, database);
+  writePooler(file, port, database, way);
   // Where Debian puts daemons is not on everybody's PATH.
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
   const child = spawn("pgbouncer", ["-q", file], { ...identity, env, cwd: folder, stdio: "ignore" });

@@ -49,9 +49,14 @@ export async function startMoverPair(
     await Promise.all([green.remove(), blue.remove()]);
   };
   try {
-    await Promise.all([prepareBlue(blue, green.address, keys), prepareGreen(green, image, keys)]);
+    const [blueCa] = await Promise.all([prepareBlue(blue, green.address, keys), prepareGreen(green, image, keys)]);
     const node = await uploadNode(green);
-    const apply = applier(green, { ...mover, image, node, wayBack, wayBackPatienceSeconds: 2 }, blue.address, keys);
+    const apply = applier(
+      green,
+      { ...mover, image, node, wayBack, wayBackPatienceSeconds: 2 },
+      { address: blue.address, blueCa },
+      keys,
+    );
     await apply("changed");
     const forward = (localPort: number, remotePort: number) =>
       openForward({
@@ -85,7 +90,8 @@ export async function startMoverPair(
   }
 }
 
-async function prepareBlue(blue: TestServer, greenAddress: string, keys: boolean): Promise<void> {
+/** @returns the certificate it proves itself with, which it signed itself */
+async function prepareBlue(blue: TestServer, greenAddress: string, keys: boolean): Promise<string> {
   const image = "debian-12";
   const world = { image, server: () => blue } as const;
   assertResult(
@@ -121,6 +127,18 @@ async function prepareBlue(blue: TestServer, greenAddress: string, keys: boolean
      INSERT INTO note SELECT 'line ' || n % 7 FROM generate_series(1, 500) n;`,
     "store",
   );
+  return await ownCertificate(blue);
+}
+
+/** For the address it is asked at: what bundle postgres makes is for a server that is asked over loopback. */
+async function ownCertificate(blue: TestServer): Promise<string> {
+  return await blue.asRoot(
+    `cd "$(runuser -u postgres -- psql -AtXc "SELECT substring(setting FROM '^(.*)/') FROM pg_settings WHERE name = 'ssl_cert_file'")"
+     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=blue \
+       -addext 'subjectAltName=IP:${blue.address}' -keyout server.key -out server.crt 2>/dev/null
+     systemctl reload postgresql@15-main
+     cat server.crt`,
+  );
 }
 
 async function prepareGreen(green: TestServer, image: Image, keys: boolean): Promise<void> {
@@ -135,10 +153,15 @@ async function prepareGreen(green: TestServer, image: Image, keys: boolean): Pro
   await sql(world, "CREATE DATABASE shop OWNER shop TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'");
 }
 
-function applier(green: TestServer, spec: MoverSpec, blueAddress: string, keys: boolean): MoverPair["apply"] {
+function applier(
+  green: TestServer,
+  spec: MoverSpec,
+  { address, blueCa }: { address: string; blueCa: string },
+  keys: boolean,
+): MoverPair["apply"] {
   const { image } = spec;
-  const blueUrl = `postgresql://store:${encodeURIComponent(ODD)}@${blueAddress}:5432/store?sslmode=require`;
-  const move = { blueUrl, role: "shop", password: canary };
+  const blueUrl = `postgresql://store:${encodeURIComponent(ODD)}@${address}:5432/store?sslmode=verify-full`;
+  const move = { blueUrl, blueCa, role: "shop", password: canary };
   return async (expected) => {
     assertResult(await green.apply(renderPgBouncer({ ...pgbouncer, image, move })), 0, expected);
     if (keys)
@@ -149,7 +172,7 @@ function applier(green: TestServer, spec: MoverSpec, blueAddress: string, keys: 
         0,
         expected,
       );
-    const moved = keys ? { keys: movedKeys(blueAddress) } : {};
+    const moved = keys ? { keys: movedKeys(address) } : {};
     assertResult(await green.apply(renderMover({ ...spec, move, ...moved })), 0, expected);
   };
 }
