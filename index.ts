@@ -1,3 +1,4 @@
+import { CleanBlue } from "./components/clean-blue.ts";
 import { Dns } from "./components/dns.ts";
 import { MailDns } from "./components/mail-dns.ts";
 import { mailRecords } from "./components/mail-records.ts";
@@ -16,10 +17,10 @@ const { settings, secrets } = loadSettings();
 const green = new SingleVps("green", { settings, secrets });
 const zone = await lookUpZone(settings.zone);
 const dns = new Dns("dns", { zone, addresses: { green: green.server.address } });
-const mail = mailRecords(settings.mail, settings.zone);
-if (mail.length > 0) new MailDns("mail", { zone, records: mail });
+const records = mailRecords(settings.mail, settings.zone);
+const mail = records.length > 0 ? [new MailDns("mail", { zone, records })] : [];
 // Last, and only when everything on the server answered its probes.
-new Traffic(
+const traffic = new Traffic(
   "traffic",
   {
     naming: stackNaming(),
@@ -31,6 +32,9 @@ new Traffic(
   },
   { dependsOn: [green, dns] },
 );
+// After all of it, so that its end comes before everything else's.
+if (settings.data.move === "replication")
+  new CleanBlue("clean-blue", green.server, { dependsOn: [green, dns, ...mail, traffic] });
 
 export const serverAddress = green.server.address;
 export const domain = settings.domain;

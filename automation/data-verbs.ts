@@ -81,6 +81,15 @@ export function addDataVerbs(): void {
     );
 
   verb(
+    "clean-blue",
+    "Take away from blue's database what a move has put there; for a move that is given up, or a green that is gone.",
+    "npx bascule data clean-blue --stack prod",
+    data,
+  ).action((options: CommonOptions) =>
+    operate(options, async (session, report) => (await import("./clean-blue.ts")).cleanBlue(session, report)),
+  );
+
+  verb(
     "abandon-green",
     "Open blue's database with what it has, when green is gone for good with the writes; what it had not sent is lost.",
     "npx bascule data abandon-green --stack prod",

@@ -3,6 +3,7 @@ import { input } from "@inquirer/prompts";
 import { rowsOnlyOnGreen } from "../migration/copy/compare.ts";
 import { leftoversScript } from "../migration/copy/job.ts";
 import type { Inspection } from "../migration/inspection.ts";
+import type { BlueCleaned } from "../migration/mover/clean.ts";
 import { blueAccess } from "../migration/mover/configuration.ts";
 import type { FlipResult } from "../migration/mover/flips.ts";
 import { blueRedisAccess } from "../migration/mover/keys/configuration.ts";
@@ -84,6 +85,11 @@ async function makeRoom(session: Session, discard: boolean, report: Report): Pro
   }
   // Without its result, which would be taken for that of the whole job.
   return `${MOVER} lead | sed '/"event":"result"/d'\n${leftoversScript(session.settings.postgres.database)}`;
+}
+
+/** Takes away what a move has put on blue, as long as blue takes the writes. */
+export function cleanOnGreen(session: Session, report: Report): Promise<BlueCleaned> {
+  return onGreen<BlueCleaned>(session, { verb: "clean-blue" }, report);
 }
 
 /** Gives the way back up. @throws OperatorError with exit 30 unless the domain was typed */

@@ -21,7 +21,7 @@ interface MoverEvent {
 
 /** A verb of the mover, as a job on green's server. */
 export interface MoverCall {
-  verb: "inspect" | "sync" | "verify" | "flip" | "status" | "recover" | "commit";
+  verb: "inspect" | "sync" | "verify" | "flip" | "status" | "recover" | "commit" | "clean-blue";
   args?: string[];
   /** Comes before the mover, in the same job. */
   before?: string;

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
+import { cleanBlue } from "./mover/clean.ts";
 import { type Configuration, readConfiguration } from "./mover/configuration.ts";
 import { commit, moveWrites, putRight } from "./mover/flips.ts";
 import { inspectBoth } from "./mover/inspection.ts";
@@ -67,6 +68,7 @@ const VERBS: Record<string, Verb> = {
     if (keys !== undefined) await commitKeys(keys);
     return committed;
   },
+  "clean-blue": cleanBlue,
   keep: async (configuration) => {
     const stop = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());

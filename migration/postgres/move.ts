@@ -1,6 +1,6 @@
 import { otherSide, type Side } from "../side.ts";
 import { readCatalog, requireIdentities } from "./catalog.ts";
-import { type Access, Database } from "./database.ts";
+import { type Access, Database, field } from "./database.ts";
 import { fence, installFence, readFence } from "./fence.ts";
 import { installGuard, removeGuard } from "./guard.ts";
 import { type Lease, takeLease } from "./lock.ts";
@@ -41,9 +41,11 @@ export async function prepareMove(move: Move, who: string): Promise<Record<Side,
       await installFence(database, catalog);
       await ensurePublication(database, catalog);
     }
+    // A blue that knows of no move takes the writes, whatever a green remembers that comes from an earlier one.
+    const known = await green.one(`SELECT coalesce(max(number), -1) AS number FROM ${SCHEMA}.switch`);
     await blue.query(
-      `INSERT INTO ${SCHEMA}.switch (number, epoch, writer) SELECT 0, $1, 'blue' WHERE NOT EXISTS (SELECT FROM ${SCHEMA}.switch)`,
-      [lease.epoch],
+      `INSERT INTO ${SCHEMA}.switch (number, epoch, writer) SELECT $2::bigint + 1, $1, 'blue' WHERE NOT EXISTS (SELECT FROM ${SCHEMA}.switch)`,
+      [lease.epoch, field(known, "number")],
     );
     await closeTheOther(lease);
     return { blue: await installGuard(blue), green: await installGuard(green) };
