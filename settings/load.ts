@@ -27,10 +27,8 @@ export function loadSettings(): { settings: Settings; secrets: Secrets } {
   const all = pulumi.runtime.allConfig();
   const encrypted = encryptedKeys();
   try {
-    refuseMisplacedSecrets(all, encrypted);
-    const settings = parseSettings(withoutSecrets(all));
-    const weak = secretProblems(all);
-    if (weak.length > 0) throw new SettingsError(weak);
+    refuseEncryptedSettings(all, encrypted);
+    const settings = parseSettings(withoutSecrets(all), [...inTheClear(all, encrypted), ...secretProblems(all)]);
     const config = new pulumi.Config("bascule");
     return {
       settings,
@@ -56,33 +54,38 @@ function encryptedKeys(): readonly string[] | undefined {
 }
 
 /**
- * A secret in the clear ends up in version control; a secret inside a plain object would lose its protection here, as only
- * whole keys are read as secrets. Pulumi.yaml could say `secret: true`, but the engine's own check then speaks first when the
- * key is missing, without a remedy and without the other problems.
+ * A secret in the clear ends up in version control. Pulumi.yaml could say `secret: true`, but the engine's own check then speaks first
+ * when the key is missing, without a remedy and without the other problems.
  */
-function refuseMisplacedSecrets(all: Readonly<Record<string, string>>, encrypted: readonly string[] | undefined): void {
-  if (!encrypted) return;
-  const problems: SettingProblem[] = [];
-  for (const path of Object.keys(all).filter((key) => key.startsWith("bascule:"))) {
+function inTheClear(all: Readonly<Record<string, string>>, encrypted: readonly string[] | undefined): SettingProblem[] {
+  return Object.keys(all).flatMap((path) => {
     const doc = secretDocOf(path);
-    if (doc && !encrypted.includes(path)) {
-      problems.push({
-        path,
-        message: `${path}: stands in the clear; allowed: encrypted only. Set it: ${setSecretCommand(path, doc.example)}`,
-      });
-    }
-    if (!doc && encrypted.includes(path)) {
-      problems.push({
-        path,
-        message: `${path}: holds an encrypted value; allowed: secrets only in ${Object.keys(secretDocs).join(", ")}. Remove it and set it in plain: ${setCommand(path, "VALUE")}, or move it: ${setSecretCommand("bascule:appSecrets", "secrets.json")}`,
-      });
-    }
-  }
+    if (!doc || !encrypted || encrypted.includes(path)) return [];
+    const remedy = setSecretCommand(path, doc.example);
+    return [{ path, message: `${path}: stands in the clear; allowed: encrypted only. Set it: ${remedy}` }];
+  });
+}
+
+/**
+ * A secret inside a plain object would lose its protection here, as only whole keys are read as secrets. Said alone and first: what
+ * else is wrong is told with the values.
+ */
+function refuseEncryptedSettings(
+  all: Readonly<Record<string, string>>,
+  encrypted: readonly string[] | undefined,
+): void {
+  const problems = Object.keys(all)
+    .filter((path) => path.startsWith("bascule:") && !secretDocOf(path) && encrypted?.includes(path))
+    .map((path) => ({
+      path,
+      message: `${path}: holds an encrypted value; allowed: secrets only in ${Object.keys(secretDocs).join(", ")}. Remove it and set it in plain: ${setCommand(path, "VALUE")}, or move it: ${setSecretCommand("bascule:appSecrets", "secrets.json")}`,
+    }));
   if (problems.length > 0) throw new SettingsError(problems);
 }
 
 function secretDocOf(path: string): (typeof secretDocs)[SecretKey] | undefined {
-  return new Map(Object.entries(secretDocs)).get(path.slice("bascule:".length));
+  const [namespace, key = ""] = path.split(":", 2);
+  return namespace === "bascule" ? new Map(Object.entries(secretDocs)).get(key) : undefined;
 }
 
 /** The same map with every secret replaced, so that no message of the parser can hold one. */

@@ -21,13 +21,14 @@ const KNOWN_KEYS: string[] = [...SETTING_KEYS, ...SECRET_KEYS];
  *
  * @param map raw values by full key (`bascule:traffic`), as Pulumi gives them: objects are JSON text. Keys of other namespaces
  *   are left alone. Of a secret only its presence matters here, so any text may stand for its value.
+ * @param known what is wrong besides, such as secrets that are too weak: told together with the rest
  * @throws SettingsError with every problem at once, one line each.
  */
-export function parseSettings(map: Readonly<Record<string, string>>): Settings {
+export function parseSettings(map: Readonly<Record<string, string>>, known: readonly SettingProblem[] = []): Settings {
   const problems = unknownKeys(map);
   const partial: Partial<Settings> = {};
   for (const key of SETTING_KEYS) problems.push(...parseOne(key, map[`${NAMESPACE}:${key}`], partial));
-  problems.push(...missingSecrets(map, partial), ...crossFieldProblems(partial));
+  problems.push(...missingSecrets(map, partial), ...crossFieldProblems(partial), ...known);
   if (problems.length > 0 || !isComplete(partial)) throw new SettingsError(problems);
   return partial;
 }

@@ -51,7 +51,12 @@ export function leftOutExtension(extension: string): string {
     WHERE n.oid = ${extension}.extnamespace AND ${leftOut("n")}))`;
 }
 
-/** True of an event trigger of another role: it is the service's, and only a superuser could make it on the other side. */
+/**
+ * True of an event trigger the service keeps for itself: it belongs to a role that has a schema which is left out, and calls no function
+ * of this role. Somebody else's is not left out: nobody could say what is missing without it.
+ */
 export function leftOutEventTrigger(trigger: string): string {
-  return `NOT pg_has_role(${trigger}.evtowner, 'USAGE')`;
+  return `(NOT pg_has_role(${trigger}.evtowner, 'USAGE')
+    AND EXISTS (SELECT FROM pg_namespace n WHERE n.nspowner = ${trigger}.evtowner AND ${leftOut("n")})
+    AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = ${trigger}.evtfoid AND pg_has_role(p.proowner, 'USAGE')))`;
 }

@@ -47,8 +47,8 @@ export const moverUser = "bascule";
  */
 export const relayedUser = "bascule-app";
 
-/** What the application may do with its keys, on either side of a move. */
-export const appRights = "~* &* +@all -@admin -@dangerous +info +sort +flushdb +client|list";
+/** What the application may do with its keys, through the relay or not, on either side of a move. */
+export const appRights = "~* &* +@all -@admin -@dangerous +info +sort +sort_ro +flushdb +client|list";
 
 export const cachePort = 6379;
 export const queuePort = 6380;
@@ -199,7 +199,7 @@ function configurationFile(instance: Instance, spec: RedisSpec, engine: string):
 function users(password: string, monitorPassword: string, more: readonly string[]): string {
   return [
     "user default off resetkeys resetchannels -@all",
-    `user app on #${hash(password)} ~* &* +@all -@admin -@dangerous +info +sort +sort_ro +flushdb +client|list`,
+    `user app on #${hash(password)} ${appRights}`,
     `user monitor on #${hash(monitorPassword)} resetkeys resetchannels -@all +ping +info +dbsize +config|get +slowlog|get +slowlog|len +latency|latest +latency|histogram`,
     ...more,
     "",

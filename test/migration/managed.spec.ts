@@ -2,6 +2,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import type { Inspection } from "../../migration/inspection.ts";
 import { flip } from "../../migration/postgres/flip.ts";
 import { inspect } from "../../migration/postgres/inspect/inspect.ts";
+import { readLeftOut } from "../../migration/postgres/scope.ts";
 import type { Snapshots } from "../../migration/postgres/snapshots.ts";
 import { renderVerification } from "../../migration/postgres/verify/render.ts";
 import { type Verification, verify } from "../../migration/postgres/verify/verify.ts";
@@ -63,6 +64,27 @@ describe("a blue that is rented, as at Supabase", function () {
         ],
       ],
     );
+  });
+
+  it("blocks where an event trigger of the service calls a function of ours, or is somebody else's, and leaves neither out", async () => {
+    const { platform, blue } = rented;
+    await blue.query("CREATE FUNCTION ours() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'");
+    await platform.query(`SET ROLE platform; CREATE EVENT TRIGGER calls_ours ON ddl_command_end EXECUTE FUNCTION ours(); RESET ROLE;
+      CREATE EVENT TRIGGER "an Auditor's" ON ddl_command_end EXECUTE FUNCTION public.watch_schema(); ALTER EVENT TRIGGER "an Auditor's" DISABLE`);
+    const found = await inspect(rented);
+    deepStrictEqual(
+      of(found, "event-triggers-of-others").map(({ level, where, remedy }) => [
+        level,
+        where,
+        /DROP.*;/.exec(remedy)?.[0],
+      ]),
+      [
+        ["blocks", "an Auditor's", `DROP EVENT TRIGGER "an Auditor's";`],
+        ["blocks", "calls_ours", `DROP EVENT TRIGGER "calls_ours";`],
+      ],
+    );
+    deepStrictEqual((await readLeftOut(blue)).eventTriggers, ["platform_watch"]);
+    await platform.query(`DROP EVENT TRIGGER calls_ours; DROP EVENT TRIGGER "an Auditor's"; DROP FUNCTION ours()`);
   });
 
   it("blocks where a table of ours lies among the service's, or one of somebody else's among ours", async () => {

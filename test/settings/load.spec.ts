@@ -104,6 +104,20 @@ describe("settings: loading", () => {
       await assert.rejects(load({ ...validSettings, [`bascule:${key}`]: value }, secretKeys), refusal(said));
     });
 
+  it("says everything at once: what is wrong with the settings, with the secrets, and what stands in the clear", async () => {
+    const wrong = {
+      "bascule:traffic": '{"weight":300}',
+      "bascule:acmeDnsToken": "canary",
+      "bascule:appSecrets": "{}x",
+    };
+    await assert.rejects(
+      load({ ...validSettings, ...wrong }, ["bascule:acmeDnsToken", "bascule:appSecrets"]),
+      refusal(
+        /^4 settings are not usable.*traffic\.weight: got 300.*sshPrivateKey: stands in the clear.*acmeDnsToken: got what is no token.*appSecrets: got what is no JSON object/s,
+      ),
+    );
+  });
+
   it("names the command for a missing secret", async () => {
     const { "bascule:acmeDnsToken": _, ...rest } = validSettings;
     await assert.rejects(

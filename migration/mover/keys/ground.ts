@@ -1,4 +1,5 @@
 import { isOwn, type Policies } from "../../redis/policy.ts";
+import { list } from "../../redis/reply.ts";
 import { scan } from "../../redis/scan.ts";
 import { Server } from "../../redis/server.ts";
 import type { Keys } from "./configuration.ts";
@@ -25,9 +26,17 @@ export function makeApp<T>(keys: Keys, then: (at: { blue: Server; green: Server 
   const { user, passwordHash, rights } = keys.app;
   return atBoth(keys, async (at) => {
     const known = (await at.blue.ask("ACL", "GETUSER", user)) !== null;
-    await at.blue.ask("ACL", "SETUSER", user, "on", "resetpass", `#${passwordHash}`, ...(known ? [] : rights));
+    const may = known ? [] : await understood(at.blue, rights);
+    await at.blue.ask("ACL", "SETUSER", user, "on", "resetpass", `#${passwordHash}`, ...may);
     return then(at);
   });
+}
+
+/** An older server refuses a whole user for one command it does not have, such as SORT_RO before 7. */
+async function understood(server: Server, rights: readonly string[]): Promise<string[]> {
+  const single = rights.filter((right) => /^\+[a-z_]+$/.test(right));
+  const about = list(await server.ask("COMMAND", "INFO", ...single.map((right) => right.slice(1))));
+  return rights.filter((right) => !single.includes(right) || about[single.indexOf(right)] !== null);
 }
 
 /** Blue forgets it again. */

@@ -64,7 +64,8 @@ export const activityChecks: Check[] = [
     "event-triggers",
     "blue",
     `SELECT e.evtname AS name, e.evtenabled, ${leftOutEventTrigger("e")} AS foreign, pg_get_userbyid(e.evtowner) AS owner
-     FROM pg_event_trigger e WHERE e.evtname NOT LIKE 'bascule%' AND e.evtenabled <> 'D' ORDER BY 1`,
+     FROM pg_event_trigger e WHERE e.evtname NOT LIKE 'bascule%' AND e.evtenabled <> 'D'
+       AND (pg_has_role(e.evtowner, 'USAGE') OR ${leftOutEventTrigger("e")}) ORDER BY 1`,
     ({ evtenabled, foreign, owner }) => ({
       level: evtenabled === "O" ? "info" : "setting",
       what:
@@ -72,6 +73,18 @@ export const activityChecks: Check[] = [
           ? `left out: this event trigger belongs to ${owner}`
           : "an event trigger: it is not carried by rows; the schema brings it where this role may",
       remedy: evtenabled === "O" ? "" : "look whether it may fire for carried changes",
+    }),
+  ),
+  question(
+    "event-triggers-of-others",
+    "blue",
+    `SELECT e.evtname AS name, pg_get_userbyid(e.evtowner) AS owner, e.evtfoid::regprocedure::text AS calls
+     FROM pg_event_trigger e WHERE e.evtname NOT LIKE 'bascule%' AND NOT pg_has_role(e.evtowner, 'USAGE')
+       AND NOT ${leftOutEventTrigger("e")} ORDER BY 1`,
+    ({ name, owner, calls }) => ({
+      level: "blocks",
+      what: `an event trigger of ${owner} that calls ${calls} and is not known to be the service's: this role cannot make it on green, and it is not left out unasked`,
+      remedy: `let ${owner} drop it on blue (DROP EVENT TRIGGER ${identifier(String(name))};), and make it again on green after the move if it is needed there`,
     }),
   ),
 ];

@@ -11,6 +11,7 @@ import {
   verifyKeys,
 } from "../../../migration/mover/keys/verbs.ts";
 import { openMove } from "../../../migration/redis/move.ts";
+import { fields } from "../../../migration/redis/reply.ts";
 import { Server } from "../../../migration/redis/server.ts";
 import type { Side } from "../../../migration/side.ts";
 import { end, type KeysGround, startKeysGround, until } from "./support/keys-ground.ts";
@@ -131,6 +132,11 @@ describe("keys moved by the mover, with the application behind the relay", funct
       ],
     );
     match(status.promises.join("\n"), /keys "queue:\*" \(drain\): nothing is lost/);
+  });
+
+  it("lets the application do at blue what it may do on green, but for what blue does not know", async () => {
+    const about = fields(await ground.direct.blue.ask("ACL", "GETUSER", "bascule-app"));
+    match(String(about.get("commands")), /\+sort_ro\b/);
   });
 
   it("goes there, back and there again under writes that wait: none is lost, none is refused", async () => {

@@ -8,11 +8,14 @@ import { fileURLToPath } from "node:url";
 import { type Keys, type KeysFile, readKeys } from "../../../../migration/mover/keys/configuration.ts";
 import type { Access, Server } from "../../../../migration/redis/server.ts";
 import type { Side } from "../../../../migration/side.ts";
+import { appRights } from "../../../../provisioning/redis/render.ts";
 import { freePort } from "../../support/cluster.ts";
 import { startRedis, type TestServer } from "./server.ts";
 
 /** Everything a URL has a meaning for. */
 const ODD = "p@ss/w:rd #1?%&=+'\"";
+/** A command this blue is too old for. */
+const UNKNOWN = "sort_and_do_more";
 const APP_PASSWORD = "the password of the application on green";
 
 /** Two servers, the relay and the service that follows keys, as on green's server. */
@@ -35,16 +38,20 @@ export async function startKeysGround(): Promise<KeysGround> {
   const folder = mkdtempSync(join(tmpdir(), "bascule-keys-"));
   const [blue, green] = await Promise.all([startRedis(), startRedis()]);
   const direct = { blue: blue.connect("blue"), green: green.connect("green") };
-  const rights = "~* &* +@all -@admin -@dangerous +info +sort +flushdb +client|list";
   for (const server of Object.values(direct))
     await server.ask("ACL", "SETUSER", "bascule", "on", `>${ODD}`, "~*", "&*", "+@all");
-  await direct.green.ask("ACL", "SETUSER", "bascule-app", "on", `>${APP_PASSWORD}`, ...rights.split(" "));
+  await direct.green.ask("ACL", "SETUSER", "bascule-app", "on", `>${APP_PASSWORD}`, ...appRights.split(" "));
   const file: KeysFile = {
     blue: `redis://bascule:${encodeURIComponent(ODD)}@127.0.0.1:${blue.access.port}`,
     green: { port: green.access.port, user: "bascule", password: ODD },
     blueUsers: ["app"],
     policies: { "copy:": "copy", "cache:": "drop", "queue:": "drain" },
-    app: { user: "bascule-app", password: APP_PASSWORD, rights, greenUsers: ["app", "bascule-app"] },
+    app: {
+      user: "bascule-app",
+      password: APP_PASSWORD,
+      rights: `${appRights} +${UNKNOWN}`,
+      greenUsers: ["app", "bascule-app"],
+    },
   };
   const port = await freePort();
   const relay = startRelay(folder, port, blue, green);
