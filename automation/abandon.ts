@@ -7,7 +7,7 @@ import { NativePath } from "../migration/postgres/native.ts";
 import { noPooler } from "../migration/postgres/pooler.ts";
 import { openAlone as openKeysAlone } from "../migration/redis/alone.ts";
 import { dataStatus, requireDomain } from "./data.ts";
-import { OperatorError, refusal } from "./errors.ts";
+import { OperatorError, refusal, Unreachable } from "./errors.ts";
 import { requireReplication } from "./mover.ts";
 import { stackOutputs } from "./outputs.ts";
 import type { Report } from "./report.ts";
@@ -16,7 +16,8 @@ import type { Session } from "./session.ts";
 /**
  * Opens blue's database with what it has, and its Redis where keys move, from this machine: for a green that is gone for good with the
  * writes. What green had taken and not yet sent is lost, and green must not come back as it was.
- * @throws OperatorError with exit 30 unless the domain was typed, and while green answers: then nothing needs to be lost
+ * @throws OperatorError with exit 30 unless the domain was typed, and while green's server answers: then nothing needs to be lost, or it must
+ *   be switched off first
  */
 export async function abandonGreen(
   session: Session,
@@ -25,11 +26,12 @@ export async function abandonGreen(
 ): Promise<{ writer: "blue" }> {
   requireReplication(session);
   await requireDomain(session, typed, "data abandon-green", "What green had not sent yet is lost.");
+  const { serverAddress } = await stackOutputs(session.stack);
   await refuseWhereItAnswers(session, report);
   const { blueDatabaseUrl = "", blueRedisUrl } = session.secrets;
   const blue = blueAccess(blueDatabaseUrl, session.settings.blue.databaseCa);
   // Nobody outside green's server reaches its database; the address only names it.
-  const green = { host: (await stackOutputs(session.stack)).serverAddress, port: 5432, database: "gone", user: "gone" };
+  const green = { host: serverAddress, port: 5432, database: "gone", user: "gone" };
   const paths = { blue: new NativePath("blue", blue), green: new NativePath("green", green) };
   const move: Move = { access: { blue, green }, paths, pooler: noPooler };
   await report.step("opening blue's database with what it has", () =>
@@ -46,11 +48,24 @@ async function refuseWhereItAnswers(session: Session, report: Report): Promise<v
   try {
     await dataStatus(session, report);
   } catch (error) {
-    if (error instanceof OperatorError) return;
-    throw error;
+    refuseUnlessGone(error);
+    return;
   }
   throw refusal(
     "green answers, so nothing needs to be lost",
     `bascule rollback --stack ${session.stack.name}, or bascule data move --to blue --stack ${session.stack.name}`,
+  );
+}
+
+/**
+ * A green that answers and cannot say how its data is may still take writes, and blue must not be opened beside it.
+ * @throws OperatorError with exit 30 unless this is the error of a green nobody reaches
+ */
+export function refuseUnlessGone(error: unknown): void {
+  if (error instanceof Unreachable) return;
+  if (!(error instanceof OperatorError)) throw error;
+  throw refusal(
+    `green's server answers, so it may still take writes, and only its data does not: ${error.message}`,
+    "mend what it names; or switch that server off, and then abandon it",
   );
 }

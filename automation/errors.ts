@@ -30,6 +30,9 @@ export class OperatorError extends Error {
   }
 }
 
+/** Nobody answers at green's address: not the same as a green that answers and cannot do what it is asked. */
+export class Unreachable extends OperatorError {}
+
 /** A check that says no before anything was changed. */
 export function refusal(message: string, remedy: string): OperatorError {
   return new OperatorError(message, remedy, EXIT.refused);

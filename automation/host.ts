@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
 import type { DatabaseJob } from "../migration/copy/job.ts";
-import { OperatorError } from "./errors.ts";
+import { OperatorError, Unreachable } from "./errors.ts";
 import { type StackOutputs, stackOutputs } from "./outputs.ts";
 import type { Report } from "./report.ts";
 import type { Session } from "./session.ts";
@@ -50,11 +50,10 @@ export function connectHost(
         reject: false,
       });
       if (exitCode !== undefined && accept.includes(exitCode)) return stdout;
+      if (exitCode === 255) throw new Unreachable(`cannot reach green at ${target}: ${stderr.trim()}`, `ssh ${target}`);
       throw new OperatorError(
-        exitCode === 255
-          ? `cannot reach green at ${target}: ${stderr.trim()}`
-          : `${command.slice(1).join(" ")} failed on green: ${stderr.trim() || stdout.trim()}`,
-        exitCode === 255 ? `ssh ${target}` : `ssh ${target} sudo hostctl list --json`,
+        `${command.slice(1).join(" ")} failed on green: ${stderr.trim() || stdout.trim()}`,
+        `ssh ${target} sudo hostctl list --json`,
       );
     },
     async close() {
