@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
 import fc from "fast-check";
 import { compareCounts, parseCounts, rowsOnlyOnGreen } from "../../migration/copy/compare.ts";
 import { compareJob, copyJob, quote } from "../../migration/copy/job.ts";
@@ -64,6 +67,29 @@ describe("the copy job", () => {
     const job = copyJob({ url }, target, 2);
     assert.ok(!job.script.includes("canary-password"));
     assert.match(job.secrets.pgpass ?? "", /^198\.18\.1\.2:5432:girlycrea:shop:canary-password\n$/);
+  });
+
+  it("verifies blue's certificate where the address asks for it, by whose authority it says", () => {
+    const folder = mkdtempSync(join(tmpdir(), "bascule-copy-"));
+    try {
+      writeFileSync(join(folder, "psql"), '#!/bin/sh\necho "$PGSSLROOTCERT" >>"$0.asked"\n', { mode: 0o755 });
+      const verifiedBy = (sslmode: string, ca?: string) => {
+        const { script, secrets } = compareJob({ url: `${url}?sslmode=${sslmode}`, ca }, target);
+        const kept = mkdtempSync(join(folder, "secrets-"));
+        for (const [name, value] of Object.entries(secrets)) writeFileSync(join(kept, name), value);
+        const env = { PATH: `${folder}${delimiter}${process.env.PATH}`, BASCULE_SECRETS: kept };
+        execFileSync("bash", { input: script, env });
+        const asked = readFileSync(join(folder, "psql.asked"), "utf8").split("\n")[0]?.replace(kept, "SECRETS");
+        rmSync(join(folder, "psql.asked"));
+        return asked;
+      };
+      assert.equal(verifiedBy("require"), "");
+      assert.equal(verifiedBy("verify-full"), "/etc/ssl/certs/ca-certificates.crt");
+      assert.equal(verifiedBy("verify-ca", "-----BEGIN CERTIFICATE-----"), "SECRETS/authority");
+      assert.throws(() => verifiedBy("require", "-----BEGIN"), /does not look at bascule:blue\.databaseCa; end it in/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("is a script bash can read", () => {
