@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { ROOT, STACK } from "../../examples/girlycrea/run/place.ts";
 import { run } from "../support/local-cloud.ts";
+import { describeGoneGreen } from "./gone-green.ts";
 import { must, until, World } from "./world.ts";
 
 /** The whole journey on the local cloud, then what a person might do wrong on what it leaves running. */
@@ -226,6 +227,8 @@ describe("the main job", function () {
     });
   });
 
+  describe("a green that ends with the writes", () => describeGoneGreen(world));
+
   describe("plain pulumi", () => {
     it("refreshes to no changes", async () => {
       await world.refreshEnvironment();
@@ -257,13 +260,8 @@ describe("the main job", function () {
           "{{.Names}}",
         ]),
       );
-      assert.deepEqual(
-        containers.stdout
-          .trim()
-          .split("\n")
-          .filter((name) => name.includes("-server-")).length,
-        1,
-      );
+      const servers = containers.stdout.split("\n").filter((name) => name.includes("-server-"));
+      assert.equal(servers.length, 1);
     });
   });
 
