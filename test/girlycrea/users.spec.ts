@@ -84,6 +84,8 @@ describe("the users' program", () => {
       running = spawn(process.execPath, [MAIN, ...args, "--rate", "150", "--port", port], { stdio: "inherit" });
       for (const late = Date.now() + 15_000; shop.left() < 5; await sleep(20)) assert.ok(Date.now() < late);
       const [left, looked] = [shop.left(), shop.looked()];
+      // The shop has answered, and whoever left that cart must have heard it: a visit that is under way is dropped. So soon nobody comes back.
+      await sleep(500);
       running.kill("SIGTERM");
       const [code] = await once(running, "close");
       assert.equal(code, 0);
