@@ -27,7 +27,7 @@ export function plannedPromises(policies: Policies): string[] {
 export function keptPromises(policies: Policies, proof: Proof, compared: number): string[] {
   const copy =
     proof === "compared"
-      ? `converged and compared: ${compared} keys were the same on both sides while nobody could write`
+      ? `converged and compared: the same on both sides while nobody could write, as all ${compared} keys that are copied`
       : "converged, not compared: every change that was noticed was carried before the switch, and the budget did not allow to look at every key";
   const kept: Record<Policy, string> = {
     copy,
