@@ -97,7 +97,7 @@ export async function fence(database: Database, tables: Table[], options: FenceO
   try {
     await takeInTurns(database, tables, options, watch);
   } finally {
-    await watch.end();
+    watch.end();
   }
 }
 

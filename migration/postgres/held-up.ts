@@ -31,13 +31,14 @@ export class HeldUp extends Error {}
 /** Looks who has the locks that a session waits for, while it waits. */
 export class HolderWatch {
   readonly #database: Database;
+  readonly #session: Database;
   readonly #ended = new AbortController();
-  readonly #looking: Promise<void>;
   #seen: Row[] = [];
 
   constructor(database: Database) {
     this.#database = database;
-    this.#looking = this.#look();
+    this.#session = database.another({ setup: ["SET statement_timeout = '1s'"], once: true });
+    void this.#look();
   }
 
   /** Who was in the way at the last look that found anybody. */
@@ -52,24 +53,22 @@ export class HolderWatch {
     return new HeldUp(`its tables were not let go in time by:\n${lines.join("\n")}`, { cause: error });
   }
 
-  async end(): Promise<void> {
+  /** At once, also in the middle of a look: everybody is held for whoever calls this. */
+  end(): void {
     this.#ended.abort();
-    await this.#looking;
+    this.#session.abort();
   }
 
   async #look(): Promise<void> {
     const { signal } = this.#ended;
-    const session = this.#database.another({ setup: ["SET statement_timeout = '1s'"], once: true });
     const rest = (ms: number) => pause(ms, undefined, { signal }).catch(() => undefined);
     try {
       for (await rest(FIRST_MS); !signal.aborted; await rest(REST_MS)) {
-        const rows = await session.query(BLOCKERS);
+        const rows = await this.#session.query(BLOCKERS);
         if (rows.length > 0) this.#seen = rows;
       }
     } catch {
       // Without a name the wait itself is still reported.
-    } finally {
-      await session.close();
     }
   }
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { EngineRun } from "../support/engine-run.ts";
+import { join } from "node:path";
+import type { EngineRun } from "../support/engine-run.ts";
 import { PluginsProcess } from "../support/engine-side.ts";
+import { type AnsweringStack, answeringStack } from "./answering-ssh.ts";
 
 const root = join(import.meta.dirname, "../..");
 const key = "PRIVATE-KEY-CANARY";
@@ -25,44 +25,25 @@ if (config.getBoolean("moves") ?? true)
 describe("components: what a destroy does to blue, in the real engine", function () {
   this.timeout(120_000);
   const plugins = new PluginsProcess();
+  let at: AnsweringStack;
   let stack: EngineRun;
-  const file = (name: string) => join(stack.directory, name);
   const up = ["up", "--yes", "--skip-preview"];
   const destroy = ["destroy", "--yes", "--skip-preview"];
 
   /** What green's job answers from now on. */
   const green = (state: string, events: object[] = [], code = 0) => {
     const output = events.map((event) => `${JSON.stringify(event)}\n`).join("");
-    writeFileSync(file("code"), String(code));
-    writeFileSync(
-      file("answer"),
-      code === 255 ? "" : `{"started": true}\n${JSON.stringify({ state, exitCode: 0, output })}\n`,
-    );
+    at.answer(`{"started": true}\n${JSON.stringify({ state, exitCode: 0, output })}\n`, code);
   };
-  const calls = () => {
-    const made = existsSync(file("calls")) ? readFileSync(file("calls"), "utf8") : "";
-    rmSync(file("calls"), { force: true });
-    return made;
-  };
+  const calls = () => at.calls().join("\n");
   const names = async () => {
     const { deployment } = JSON.parse(await stack.ok("stack", "export"));
     return (deployment.resources ?? []).map(({ urn }: { urn: string }) => urn.split("::").at(-1));
   };
 
   before(async () => {
-    await plugins.ready();
-    const path = (folder: string) =>
-      [folder, join(root, "node_modules/.bin"), process.env.PATH, join(root, "automation/dynamic")].join(delimiter);
-    stack = new EngineRun(plugins, "test", (directory) => ({ PATH: path(join(directory, "bin")) }));
-    mkdirSync(file("bin"));
-    writeFileSync(
-      file("bin/ssh"),
-      `#!/bin/sh\nprintf '%s\\n' "$*" >> ${file("calls")}\ncat ${file("answer")}\nexit $(cat ${file("code")})\n`,
-      { mode: 0o755 },
-    );
-    rmSync(file("program/package.json"));
-    symlinkSync(join(root, "package.json"), file("program/package.json"));
-    stack.program(program);
+    at = await answeringStack(plugins, program);
+    stack = at.stack;
     green("failed");
     await stack.ok("stack", "init", "dev");
   });

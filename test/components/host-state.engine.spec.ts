@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { EngineRun } from "../support/engine-run.ts";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { EngineRun } from "../support/engine-run.ts";
 import { PluginsProcess } from "../support/engine-side.ts";
+import { type AnsweringStack, answeringStack } from "./answering-ssh.ts";
 
 const root = join(import.meta.dirname, "../..");
 const key = "PRIVATE-KEY-CANARY";
@@ -26,6 +27,7 @@ new HostState("state", {
 describe("components: the state of a host, in the real engine", function () {
   this.timeout(120_000);
   const plugins = new PluginsProcess();
+  let at: AnsweringStack;
   let stack: EngineRun;
   const file = (name: string) => join(stack.directory, name);
   const up = ["up", "--yes", "--skip-preview"];
@@ -36,31 +38,14 @@ describe("components: the state of a host, in the real engine", function () {
       { service: "base", hash: "00", drift: [] },
       { service: "postgres", hash, drift },
     ];
-    writeFileSync(file("code"), String(code));
-    writeFileSync(file("answer"), code === 255 ? "" : JSON.stringify({ clean: drift.length === 0, services }));
+    at.answer(JSON.stringify({ clean: drift.length === 0, services }), code);
   };
-  const calls = () => {
-    const made = existsSync(file("calls")) ? readFileSync(file("calls"), "utf8").trim().split("\n") : [];
-    rmSync(file("calls"), { force: true });
-    return made.map((line) => line.replace(/^.*\/usr\/local\/sbin\//, ""));
-  };
+  const calls = () => at.calls().map((line) => line.replace(/^.*\/usr\/local\/sbin\//, ""));
   const edited = { kind: "file", name: "/etc/postgresql/x.conf", what: "content", expected: "abc", actual: "zzz" };
 
   before(async () => {
-    await plugins.ready();
-    const path = (folder: string) =>
-      [folder, join(root, "node_modules/.bin"), process.env.PATH, join(root, "automation/dynamic")].join(delimiter);
-    stack = new EngineRun(plugins, "test", (directory) => ({ PATH: path(join(directory, "bin")) }));
-    mkdirSync(file("bin"));
-    writeFileSync(
-      file("bin/ssh"),
-      `#!/bin/sh\nprintf '%s\\n' "$*" >> ${file("calls")}\ncat ${file("answer")}\nexit $(cat ${file("code")})\n`,
-      { mode: 0o755 },
-    );
-    // As in a project whose folder links into the checkout.
-    rmSync(file("program/package.json"));
-    symlinkSync(join(root, "package.json"), file("program/package.json"));
-    stack.program(program);
+    at = await answeringStack(plugins, program);
+    stack = at.stack;
     host("11");
     await stack.ok("stack", "init", "dev");
     await stack.ok("config", "set", "hash", "11");
